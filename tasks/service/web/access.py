@@ -10,6 +10,7 @@ from contextlib import suppress
 from configs.environment import secret
 from configs.errors import SettingsError
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
+from tasks.service.explaining import TRAINING_ADDRESS
 
 #: The environment variable that holds the keys, with spaces or commas between them.
 KEY_VARIABLE = "PEDIGREE_SERVE_KEY"
@@ -96,7 +97,9 @@ class Access:
         if not self._hashes:
             if not is_loopback(_host(headers.get("host", ""))):
                 raise ServiceProblemError(ProblemKind.WRONG_HOST, "Without a key it answers as localhost only.")
-        elif not (_is_open(path) or self.knows(headers) or (path == PAGE and self._matches(_password(headers)))):
+        elif not (
+            _is_open(path) or self.knows(headers) or (_is_for_people(path) and self._matches(_password(headers)))
+        ):
             raise ServiceProblemError(
                 ProblemKind.NO_KEY,
                 "Send the key as Authorization: Bearer KEY, or as X-API-Key; on the page, as the password of any name.",
@@ -122,6 +125,11 @@ class Access:
 
 def _is_open(path: str) -> bool:
     return path in _OPEN or path.startswith(_OPEN_FOLDER)
+
+
+def _is_for_people(path: str) -> bool:
+    """Return whether browsers ask for an address: the page, and the photographs that it shows."""
+    return path == PAGE or path.startswith(TRAINING_ADDRESS)
 
 
 def _password(headers: Mapping[str, str]) -> str:

@@ -59,7 +59,7 @@ def build_page_routes(state: ServiceState) -> APIRouter:
     @router.post("/")
     async def ask(request: Request) -> Response:
         try:
-            model, photographs, answers = await answer_request(state, request)
+            model, photographs, answers = await answer_request(state, request, why=True)
         except ServiceProblemError as error:
             return _render(state, _present(state), problem=error.problem)
         pictures = [""] * len(answers)

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from tasks.domain.serving.answers import Answer, ModelIdentity
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem
+from tasks.service.web.page_reasons import Reasons, show_reasons
+from tasks.service.web.percent import write_percent
 
 # The bars that are seen at once; those of further classes are folded up.
 _SEEN = 5
@@ -57,6 +59,7 @@ class ShownAnswer:
         bars: The likeliest classes, the first of them first.
         others: The further classes.
         milliseconds: What decoding and computing took.
+        reasons: Why the answer; None where it has no reasons.
         picture: The photograph as a data: address; empty where it is not shown.
     """
 
@@ -68,6 +71,7 @@ class ShownAnswer:
     bars: Sequence[Bar]
     others: Sequence[Bar]
     milliseconds: int
+    reasons: Reasons | None
     picture: str = ""
 
 
@@ -95,6 +99,7 @@ def show_answer(answer: Answer, picture: str = "") -> ShownAnswer:
         bars[:seen],
         bars[seen:],
         round(answer.elapsed_ms),
+        show_reasons(answer),
         picture,
     )
 
@@ -145,12 +150,6 @@ def describe_problem(problem: ServiceProblem) -> str:
         return told
     seconds = "1 second" if problem.retry_after == 1 else f"{problem.retry_after} seconds"
     return f"{told} Try again in {seconds}."
-
-
-def write_percent(probability: float) -> str:
-    """Write a probability as people say it: never as certain, and never as impossible."""
-    percent = round(100 * probability)
-    return "under 1%" if percent == 0 else "over 99%" if percent == 100 else f"{percent}%"  # noqa: PLR2004 - all of it
 
 
 def describe_model(model: ModelIdentity) -> list[Fact]:

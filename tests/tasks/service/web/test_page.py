@@ -63,8 +63,8 @@ def served(_embedded: ChampionStore, tmp_path_factory: pytest.TempPathFactory) -
     row = champions.expected(head)[sure]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PEDIGREE_HOME", str(folder / "home"))
-        with serving(champions, max_megabytes=1) as (service, client):
-            wait_until(lambda: ready(client), 60, "a model", pause=0.05)
+        with serving(champions, max_megabytes=1, show_training=True, follow_seconds=0.1) as (service, client):
+            wait_until(lambda: ready(client) and "why" not in client.get("/ready").json(), 60, "a model", pause=0.05)
             label = max(row, key=row.__getitem__)
             yield Served(service.address, client, label, sure, unsure, champions.dataset)
 
@@ -100,6 +100,8 @@ def test_the_page_needs_no_script_and_loads_nothing_from_elsewhere(served: Serve
     assert answer.text.count("<article>") == 1
     assert f"{served.label}, " in re.findall("<title>(.*)</title>", answer.text)[0]
     assert 'src="data:image/jpeg;base64,' in answer.text
+    assert served.client.get(re.findall('src="(/v1/training/[^"]+)"', answer.text)[0]).status_code == 200
+    assert f"The model learned {served.label} from 3 training images" in answer.text
     assert "<article>" not in first.text
     assert served.client.get("/static/../page.py").status_code == 404
 
@@ -134,6 +136,7 @@ def test_a_browser_asks_people_for_the_key_as_a_password(
         assert client.get("/", headers={"Authorization": "Basic ?"}).status_code == 401
         assert client.get("/", auth=("anybody", key)).status_code == 200
         assert client.post("/", content=FORM % champions.files[0], headers=TYPE, auth=("", key)).status_code == 200
+        assert client.get("/v1/training/none", auth=("anybody", key)).status_code == 404
         assert client.get("/version", auth=("anybody", key)).status_code == 401
 
 

@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-import pytest
-
 from tasks.domain.serving.answers import Answer, ModelIdentity
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem
-from tasks.service.web.page_text import describe_answers, describe_model, describe_problem, show_answer, write_percent
+from tasks.service.web.page_text import describe_answers, describe_model, describe_problem, show_answer
 
 MODEL = ModelIdentity("dogs", "4", 7, "c4731d", "0f1e2d3c4b5a6978", "395f1c", "2026-11-28T02:00:00+00:00")
 ANSWER = Answer("01KB", MODEL, "beagle", 0.9375, True, {"corgi": 0.0625, "beagle": 0.9375}, 138.2)  # noqa: FBT003 - sure
@@ -55,14 +53,6 @@ def test_a_problem_says_when_to_try_again() -> None:
     )
     assert describe_problem(replace(busy, retry_after=1)).endswith("Try again in 1 second.")
     assert describe_problem(ServiceProblem(ProblemKind.EMPTY_BODY, "x")) == "Choose a photograph first."
-
-
-@pytest.mark.parametrize(
-    ("probability", "words"), [(1.0, "over 99%"), (0.996, "over 99%"), (0.994, "99%"), (0.006, "1%"), (0.0, "under 1%")]
-)
-def test_nothing_is_told_as_certain_or_impossible(probability: float, words: str) -> None:
-    """What rounds to all or nothing is told as over or under."""
-    assert write_percent(probability) == words
 
 
 def test_the_model_is_told_with_what_is_known_of_it() -> None:
