@@ -5,14 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 
+from tasks.domain.registry.decisions import Decision
 from tasks.stores.store import Store
 from tests import servers
 from tests.e2e.test_at_once import COMMAND
@@ -32,14 +34,18 @@ Begin = Callable[..., subprocess.Popen[str]]
 @pytest.fixture
 def begin(prefect_server: servers.PrefectServer, photos: Path, tmp_path: Path) -> Begin:
     """Begin a run on thirty real photographs; where a function is named, return as soon as it waits there."""
-    assert prefect_server.api_url
-    (tmp_path / "photos").mkdir()
+    return begin_in(tmp_path, photos, prefect_server)
+
+
+def begin_in(folder: Path, photos: Path, prefect: servers.PrefectServer) -> Begin:
+    """Copy thirty photographs into a folder, and return what begins a run on them."""
+    (folder / "photos").mkdir()
     for breed in sorted(photos.glob("[!.]*/"))[:3]:
-        shutil.copytree(breed, tmp_path / "photos" / breed.name)
+        shutil.copytree(breed, folder / "photos" / breed.name)
 
     def run(url: str, *changes: str, stop: str = "") -> subprocess.Popen[str]:
-        settings = tmp_path / "settings.yaml"
-        settings.write_text(SETTINGS.format(place=tmp_path, url=url))
+        settings = folder / "settings.yaml"
+        settings.write_text(SETTINGS.format(place=folder, url=url))
         command = [sys.executable, "-c", COMMAND, stop, "retrain", "-c", str(settings), "--json"]
         run = subprocess.Popen(  # noqa: S603 - our own command line
             [*command, *(f"--set={change}" for change in changes)],
@@ -47,7 +53,7 @@ def begin(prefect_server: servers.PrefectServer, photos: Path, tmp_path: Path) -
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"},
+            env={**os.environ, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "PREFECT_API_URL": prefect.api_url},
         )
         assert run.stdout
         assert not stop or run.stdout.readline() == "stopped\n"
@@ -80,17 +86,43 @@ def postgres_mlflow(tmp_path: Path) -> Iterator[servers.MlflowServer]:
         yield server
 
 
-def test_two_runs_at_once_lose_nothing(begin: Begin, tmp_path: Path) -> None:
-    """Of two first runs the slower one judges against the faster one, also without servers; a third finds all."""
-    url, ledger = f"sqlite:///{tmp_path}/mlflow.db", Store(str(tmp_path / "store")).ledger
+@dataclass(frozen=True)
+class ThreeRuns:
+    """Two runs that began at once and a third after them, without servers: outcomes, decisions, and the champion."""
+
+    begin: Begin
+    url: str
+    outcomes: Sequence[Mapping[str, Any]]
+    entries: Sequence[Decision]
+    champion: str
+
+
+@pytest.fixture(scope="module")
+def three_runs(tmp_path_factory: pytest.TempPathFactory, photos: Path, _prefect: servers.PrefectServer) -> ThreeRuns:
+    """Run three times on one store."""
+    folder = tmp_path_factory.mktemp("three")
+    begin, url = begin_in(folder, photos, _prefect), f"sqlite:///{folder}/mlflow.db"
     outcomes = [ended(run) for run in (begin(url), begin(url, "training.seed=1"))]
-    assert [(entry.number, entry.against) for entry in ledger.entries()] == [(1, None), (2, 1)]
-    assert sorted(len(run["gate"]) for run in outcomes) == [1, 2]
-    last = ended(begin(url, "training.seed=2"))
-    assert last["images"] == {"total": 30, "new": 0, "rejected": 0, "embedded": 0}
-    champion = ledger.champion()
-    assert champion
-    assert named(url)["champion"] == champion.model_version
+    outcomes.append(ended(begin(url, "training.seed=2")))
+    return ThreeRuns(begin, url, outcomes, Store(str(folder / "store")).ledger.entries(), named(url)["champion"])
+
+
+def test_two_runs_at_once_lose_nothing(three_runs: ThreeRuns) -> None:
+    """Of two first runs the slower one judges against the faster one, also without servers; a third finds all."""
+    assert [(entry.number, entry.against) for entry in three_runs.entries] == [(1, None), (2, 1), (3, 2)]
+    assert sorted(len(run["gate"]) for run in three_runs.outcomes[:2]) == [1, 2]
+    assert three_runs.outcomes[2]["images"] == {"total": 30, "new": 0, "rejected": 0, "embedded": 0}
+    assert three_runs.champion == three_runs.entries[2].model_version
+
+
+def test_a_run_names_an_alias_that_was_moved_by_hand(three_runs: ThreeRuns) -> None:
+    """A run with nothing new says it in its reason, and leaves the alias where the person put it."""
+    url = three_runs.url
+    MlflowClient(url).set_registered_model_alias("pedigree", "champion", "1")
+    outcome = ended(three_runs.begin(url, "training.seed=2"))
+    assert outcome["status"] == "unchanged"
+    assert "the alias champion was moved by hand in MLflow to version 1 and stays there" in outcome["reason"]
+    assert named(url)["champion"] == "1"
 
 
 def test_two_promotions_at_once_end_with_one_champion(
@@ -169,29 +201,17 @@ def test_mlflow_that_goes_away_after_the_decision_is_finished_by_an_unchanged_ru
 
 def test_a_run_does_not_promote_what_a_person_rolled_back(begin: Begin, tmp_path: Path) -> None:
     """After one command another model on the same data is refused, with that reason, until a person lifts the hold."""
-    url, settings = f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "settings.yaml")
+    url, settings = servers.mlflow_database(tmp_path), tmp_path / "settings.yaml"
     assert [ended(begin(url, f"training.seed={seed}"))["status"] for seed in (0, 1)] == ["promoted", "promoted"]
     person = ("--why", "black poodles are gone", "--by", "ann")
-    assert pedigree("model", "rollback", "-c", settings, *person).returncode == 0
+    assert pedigree("model", "rollback", "-c", str(settings), *person).returncode == 0
     assert named(url) == {"champion": "1"}
     held = ended(begin(url, "training.seed=2"))
     assert held["status"] == "rejected"
     assert "version 2 was rolled back by ann" in held["reason"]
     assert "pedigree model lift 2" in held["reason"]
     assert named(url) == {"champion": "1", "challenger": "3"}
-    assert pedigree("model", "lift", "2", "-c", settings, *person).returncode == 0
+    assert pedigree("model", "lift", "2", "-c", str(settings), *person).returncode == 0
     assert ended(begin(url, "training.seed=3"))["status"] == "promoted"
     outcomes = [entry.outcome for entry in Store(str(tmp_path / "store")).ledger.entries()]
     assert outcomes == ["promoted", "promoted", "rolled-back", "rejected", "lifted", "promoted"]
-
-
-def test_a_run_names_an_alias_that_was_moved_by_hand(begin: Begin, tmp_path: Path) -> None:
-    """A run with nothing new says it in its reason, and leaves the alias where the person put it."""
-    url = f"sqlite:///{tmp_path}/mlflow.db"
-    for seed in (0, 1):
-        ended(begin(url, f"training.seed={seed}"))
-    MlflowClient(url).set_registered_model_alias("pedigree", "champion", "1")
-    outcome = ended(begin(url, "training.seed=1"))
-    assert outcome["status"] == "unchanged"
-    assert "the alias champion was moved by hand in MLflow to version 1 and stays there" in outcome["reason"]
-    assert named(url)["champion"] == "1"
