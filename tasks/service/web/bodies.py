@@ -1,16 +1,20 @@
 """Bodies of requests: read within bounds of size and time before anything of them is parsed."""
 
 import asyncio
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
 from configs.servers import Serve
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 _MEGABYTE = 2**20
-# A client that sends more than is read may only hear why once all was sent: so many bodies' worth is thrown away.
-_DISCARDED = 4
+# The bytes and seconds that go into throwing away what a refused client still sends.
+_DISCARDED, _DISCARD_SECONDS = 2**26, 2
 # The bodies that are held at once, in largest bodies.
 _HELD = 16
 
@@ -90,31 +94,52 @@ class Body:
     async def _read(self) -> bytes:
         announced = self._request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._most:
-            await self._refuse(int(announced) <= _DISCARDED * self._most)
+            raise self._too_large()
         parts: list[bytes] = []
         more = True
         while more:
-            chunk, more = await self._receive()
+            message = await self._request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk, more = message.get("body", b""), message.get("more_body", False)
             if self._held + len(chunk) > self._most:
-                await self._refuse(more)
+                raise self._too_large()
             self._memory.take(len(chunk))
             self._held += len(chunk)
             parts.append(chunk)
         return b"".join(parts)
 
-    async def _receive(self) -> tuple[bytes, bool]:
-        """Return the next part of the body, and whether more of it comes."""
-        message = await self._request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        return message.get("body", b""), message.get("more_body", False)
+    def _too_large(self) -> ServiceProblemError:
+        detail = f"A request has at most {self._settings.max_megabytes} megabytes."
+        return ServiceProblemError(ProblemKind.TOO_LARGE, detail)
 
-    async def _refuse(self, more: bool) -> NoReturn:  # noqa: FBT001 - a state, not a choice
-        """Throw away what still comes, within bounds, so that the client is there to hear why it is refused."""
+
+class Upload:
+    """What a client sends with one request, of which a refusal may come before its end."""
+
+    def __init__(self, receive: Receive) -> None:
+        """Begin before anything came.
+
+        Args:
+            receive: Awaits the next message of the client.
+        """
+        self._receive, self._ended = receive, False
+
+    @property
+    def ended(self) -> bool:
+        """Return whether all has come, or the client is gone."""
+        return self._ended
+
+    async def receive(self) -> Message:
+        """Return the next message of the client."""
+        message = await self._receive()
+        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def discard(self) -> None:
+        """Throw away what still comes, within bounds: a client that is sending does not hear before its end."""
         size = 0
-        while more and size <= _DISCARDED * self._most:
-            chunk, more = await self._receive()
-            size += len(chunk)
-        raise ServiceProblemError(
-            ProblemKind.TOO_LARGE, f"A request has at most {self._settings.max_megabytes} megabytes."
-        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                while not self._ended and size <= _DISCARDED:
+                    size += len((await self.receive()).get("body", b""))

@@ -3,9 +3,8 @@
 import json
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -13,9 +12,8 @@ from starlette.requests import ClientDisconnect
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service.metrics import Metrics
 from tasks.service.web.access import PAGE, Access
+from tasks.service.web.bodies import Message, Receive, Upload
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -26,8 +24,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-# Errors that are told before a body is read: the rest of that body must not be taken for the next request.
-_CLOSING = (401, 408, 413, 415, 421, 503)
+_FAILED, _SLOW = 400, 408
 
 
 class Front:
@@ -61,16 +58,20 @@ class Front:
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         statuses: list[int] = []
+        headers, upload = Headers(scope=scope), Upload(receive)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
-                self._add_headers(message, scope["path"])
+                # Who waits to be told to go on sends nothing after a refusal.
+                if _FAILED <= message["status"] != _SLOW and "expect" not in headers:
+                    await upload.discard()
+                self._add_headers(message, scope["path"], is_last=message["status"] >= _FAILED and not upload.ended)
             await send(message)
 
         try:
-            self._access.check(scope["path"], Headers(scope=scope))
-            await self._app(scope, receive, send_with_headers)
+            self._access.check(scope["path"], headers)
+            await self._app(scope, upload.receive, send_with_headers)
         except ServiceProblemError as error:
             await send_problem(send_with_headers, error.problem)
         except ClientDisconnect:
@@ -83,14 +84,15 @@ class Front:
         route = scope.get("route")
         self._metrics.count_request(getattr(route, "path", "other"), statuses[0] if statuses else 500)
 
-    def _add_headers(self, message: Message, path: str) -> None:
+    def _add_headers(self, message: Message, path: str, *, is_last: bool) -> None:
+        """Add what every response has; after the last one of a connection, this side closes it."""
         headers = MutableHeaders(raw=message.setdefault("headers", []))
         if path == PAGE and "WWW-Authenticate" in headers:
             # Browsers ask people for a password of this kind alone.
             headers["WWW-Authenticate"] = 'Basic realm="Pedigree", charset="UTF-8"'
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
-        if self._is_draining() or message["status"] in _CLOSING:
+        if is_last or self._is_draining():
             headers["Connection"] = "close"
         message["headers"] = headers.raw
 

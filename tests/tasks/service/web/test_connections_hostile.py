@@ -68,12 +68,13 @@ def test_slow_false_and_vanishing_clients_are_let_go(served: Served, champions: 
 
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_come_again(served: Served, champions: ChampionStore) -> None:
-    """While as many photographs are there as fit, another request gets 503 with Retry-After before its body is read."""
+    """While as many photographs are there as fit, another request gets 503 with Retry-After, also with a large body."""
     service, client = served
     answering = service.state.answering
     answering._change_present(answering.most)
     started = time.monotonic()
-    refused = ask(client, champions.files[0])
+    # A client that is still sending when it is refused would see a broken connection, and not why.
+    refused = ask(client, champions.files[0] + bytes(900_000))
     assert (refused.status_code, refused.json()["type"]) == (503, "urn:pedigree:problem:busy")
     assert int(refused.headers["retry-after"]) >= 1
     assert time.monotonic() - started < 5
