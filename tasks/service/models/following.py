@@ -142,6 +142,8 @@ class Follower:
             self.report("refused", time.monotonic() - started)
             return
         self.report("ok", time.monotonic() - started)
+        if self.model:
+            self.model.squares.warm_up()
         self.log(f"{champion.name} {champion.short} serves, decision {champion.decision}.")
 
     def _load(self, champion: ModelIdentity) -> None:

@@ -2,12 +2,14 @@
 
 import weakref
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.cores import count_cores
 from configs.errors import PedigreeError
 from configs.servers import Serve
 from tasks.decoding.square_decoder import SquareDecoder
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 Vector = NDArray[np.float32]
 _MEGABYTE, _MEGAPIXEL = 2**20, 10**6
+# How often all processes are asked at once until each of them is there.
+_WARM_UPS = 20
 
 
 class Squares:
@@ -51,6 +55,16 @@ class Squares:
         """
         squares = self._decoder.decode(data, seconds=self._seconds)
         return squares if isinstance(squares, Rejection) else squares[0]
+
+    def warm_up(self) -> None:
+        """Start every process now: the first clients do not wait for it."""
+        cores = count_cores()
+        with ThreadPoolExecutor(cores) as pool:
+            for _ in range(_WARM_UPS):
+                if len(self.processes) >= cores:
+                    break
+                # A file that is no picture is answered at once, so that one process may answer for two.
+                list(pool.map(self.decode, [b"This is no picture."] * cores))
 
     @property
     def processes(self) -> list[int]:

@@ -95,15 +95,17 @@ class StoreModels:
         """
         from tasks.modeling.head.head import Head
 
-        rows = self.store.manifests.columns(identity.dataset).of_split(Split.TEST)
-        stored = self.store.images.salvage(sorted(rows.images.to_pylist())[:SAMPLE])
+        # The store that is followed would keep what it has read of a dataset version for as long as the service runs.
+        store = Store(self.store.url)
+        rows = store.manifests.columns(identity.dataset).of_split(Split.TEST)
+        stored = store.images.salvage(sorted(rows.images.to_pylist())[:SAMPLE])
         images = {image: data for image, data in stored if not isinstance(data, PedigreeError)}
         if not images:
             return None
         head = Head.from_bytes(package.head)
-        features = self.store.features(identity.backbone, len(head.weights)).read(list(images))
+        features = store.features(identity.backbone, len(head.weights)).read(list(images))
         expected = Predictions(head.classes, head.probabilities(np.asarray(features, np.float32)), head.threshold)
-        machine = self.store.backbones.recorded_machine(identity.backbone)
+        machine = store.backbones.recorded_machine(identity.backbone)
         tolerance = serving_tolerance(package.backbone_facts)
         return GoldenSet(images, expected, tolerance, machine.reference if machine else "")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from configs.cores import count_cores
 from configs.environment import home
 from configs.servers import Serve
 from tasks.domain.hashing import sha256_of
@@ -52,6 +53,7 @@ def test_a_new_head_takes_over_on_the_same_network(champions: ChampionStore) -> 
     assert (first.identity.short, second.identity.version) == (f"1@{champions.head(1).name[:4]}", "2")
     assert second.backbone is first.backbone
     assert second.squares is first.squares
+    assert len(second.squares.processes) == count_cores(), "no client waits for a process to start"
     champions.roll_back()
     follower.look()
     assert follower.model
