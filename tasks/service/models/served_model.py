@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -57,9 +58,9 @@ class Squares:
         return squares if isinstance(squares, Rejection) else squares[0]
 
     def warm_up(self) -> None:
-        """Start every process now: the first clients do not wait for it."""
+        """Start every process now, as far as they start: the first clients do not wait for them."""
         cores = count_cores()
-        with ThreadPoolExecutor(cores) as pool:
+        with ThreadPoolExecutor(cores) as pool, suppress(PedigreeError, RuntimeError):
             for _ in range(_WARM_UPS):
                 if len(self.processes) >= cores:
                     break

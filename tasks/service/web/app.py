@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
+from tasks.service.web import openapi, schemas
 from tasks.service.web.front import App, Front, problem_headers
 from tasks.service.web.page import build_page_routes
 from tasks.service.web.routes import build_routes
@@ -44,14 +45,18 @@ def build_app(state: ServiceState) -> App:
     app.add_exception_handler(ServiceProblemError, _tell_problem)
     app.add_exception_handler(HTTPException, _tell_status)
     app.add_exception_handler(Exception, _tell_failure)
-    app.openapi = lambda: _describe(app, has_keys=state.access.has_keys)  # type: ignore[method-assign]
+    app.openapi = lambda: _describe(app, state)  # type: ignore[method-assign]
     return Front(app, state.access, state.metrics, lambda: state.draining)
 
 
-def _describe(app: FastAPI, *, has_keys: bool) -> dict[str, Any]:
-    """Describe the API, with the key where one is asked for."""
+def _describe(app: FastAPI, state: ServiceState) -> dict[str, Any]:
+    """Describe the API, with the bounds of this service, and with the key where one is asked for."""
     plain = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    if has_keys:
+    for path in plain["paths"].values():
+        schemas.bound_lists(path.get("post", {}).get("requestBody", {}), state.settings.max_files)
+    answered = plain["paths"]["/v1/predict"]["post"]["responses"]["200"]["content"]
+    answered["application/json"]["examples"] = openapi.EXAMPLES
+    if state.access.has_keys:
         schemes = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

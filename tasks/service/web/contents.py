@@ -170,12 +170,15 @@ def read_json(data: bytes) -> list[bytes]:
         ) from None
 
 
-def _images(plain: Mapping[str, Any]) -> list[Any]:
+def _images(plain: Any) -> list[Any]:  # noqa: ANN401 - whatever JSON can hold
     """List the values of the column image, in whichever of MLflow's forms they stand."""
+    if not isinstance(plain, Mapping):
+        raise TypeError
     if "dataframe_split" in plain:
         table = plain["dataframe_split"]
-        column = table["columns"].index("image")
-        return [row[column] for row in table["data"]]
+        if table["columns"] != ["image"]:
+            raise ValueError
+        return [text for (text,) in table["data"]]
     rows = plain.get("dataframe_records", plain.get("instances", plain.get("inputs")))
     if isinstance(rows, Mapping):
         texts: list[Any] = rows["image"]

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind
+from tasks.service.web import schemas
 
 _MODEL = {
     "name": "drawn-dogs",
@@ -56,7 +57,6 @@ _UNUSABLE = {
         "reason": "not-an-image",
     },
 }
-_RECORDS = {"dataframe_records": [{"image": "iVBORw0KGgo…"}]}
 _PREDICTION = {
     "label": "beagle",
     "probability": 0.9375,
@@ -64,19 +64,14 @@ _PREDICTION = {
     "probabilities": {"beagle": 0.9375, "corgi": 0.0625},
     "problem": "",
 }
-_BYTES = {"schema": {"type": "string", "format": "binary"}}
-_FORM = {
-    "schema": {
-        "type": "object",
-        "properties": {"image": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-        "required": ["image"],
-    }
-}
-_MLFLOW = {"schema": {"type": "object"}, "example": _RECORDS}
+_FILE = {"type": "string", "format": "binary", "minLength": 1}
+_BYTES = {"schema": _FILE}
+_FORM = {"schema": schemas.describe_object({"image": schemas.describe_list(_FILE)})}
+_MLFLOW = {"schema": schemas.MLFLOW, "example": {"dataframe_records": [{"image": schemas.encode_example()}]}}
 
 
-def _text(example: object) -> dict[str, Any]:
-    return {"application/json": {"schema": {"type": "object"}, "example": example}}
+def _text(example: object, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"application/json": {"schema": schema or {"type": "object"}, "example": example}}
 
 
 def _problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
@@ -87,7 +82,7 @@ def _problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
         titles = [described[kind.status]["description"]] if kind.status in described else []
         described[kind.status] = {
             "description": "; or: ".join([*titles, kind.title]),
-            "content": {PROBLEM_JSON: {"schema": {"type": "object"}, "example": example}},
+            "content": {PROBLEM_JSON: {"schema": schemas.PROBLEM, "example": example}},
         }
     return described
 
@@ -124,6 +119,8 @@ _WHY = {
     "description": "1 to be told the nearest training images, and what the model knows of the class.",
     "schema": {"type": "string", "enum": ["0", "1"]},
 }
+#: FastAPI would leave out that a file without an answer has the label null.
+EXAMPLES = {"one": {"value": _ANSWER}, "several": {"value": _SEVERAL}, "why": {"value": _EXPLAINED}}
 PREDICT: dict[str, Any] = _route(
     "Say what one photograph shows, or several",
     {
@@ -132,12 +129,7 @@ PREDICT: dict[str, Any] = _route(
             "headers": {"X-Pedigree-Model": {"schema": {"type": "string"}, "description": "Such as 4@c473."}},
             "content": {
                 "application/json": {
-                    "schema": {"type": "object"},
-                    "examples": {
-                        "one": {"value": _ANSWER},
-                        "several": {"value": _SEVERAL},
-                        "why": {"value": _EXPLAINED},
-                    },
+                    "schema": schemas.ANSWERS,
                 }
             },
         },
@@ -163,7 +155,13 @@ TRAINING: dict[str, Any] = _route(
 )
 INVOCATIONS: dict[str, Any] = _route(
     "Answer as MLflow's own server does",
-    {200: {"description": "A row for each photograph.", "content": _text({"predictions": [_PREDICTION]})}, **_ASKED},
+    {
+        200: {
+            "description": "A row for each photograph.",
+            "content": _text({"predictions": [_PREDICTION]}, schemas.PREDICTIONS),
+        },
+        **_ASKED,
+    },
     openapi_extra=_body({"application/json": _MLFLOW, "image/*": _BYTES, "multipart/form-data": _FORM}),
 )
 LIVE: dict[str, Any] = _route(

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tasks.domain.serving.answers import Answer
-from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind
+from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem
 from tasks.service import metrics
 from tasks.service.models.served_model import ServedModel
 from tasks.service.web import openapi
@@ -47,9 +47,11 @@ def _add_answers(router: APIRouter, state: ServiceState) -> None:
         model, photographs, answers = await answer_request(state, request, why=asks_why(request))
         if not photographs.several:
             return _single(model, answers[0])
-        usable = any(answer.problem is None for answer in answers)
         plain = {"answers": [answer.to_dict() for answer in answers]}
-        return _json(plain, 200 if usable else ProblemKind.UNUSABLE.status, model)
+        if any(answer.problem is None for answer in answers):
+            return _json(plain, 200, model)
+        problem = ServiceProblem(ProblemKind.UNUSABLE, "None of the photographs can be used.")
+        return _json(problem.to_dict() | plain, problem.kind.status, model, PROBLEM_JSON)
 
     @router.post("/invocations", **openapi.INVOCATIONS)
     async def invocations(request: Request) -> Response:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from tests.servers import wait_until
@@ -59,7 +60,8 @@ def test_an_answer_names_its_model_and_the_rest_is_told_as_problems(
     assert told(ask(client, bytes(2 * 2**20))) == (413, "too-large")
     assert told(client.post("/v1/predict", content=iter([bytes(2**20), b"x"]))) == (413, "too-large")
     assert told(ask(client, b"{", "application/json")) == (400, "malformed")
-    assert told(ask(client, b"[" * 100_000, "application/json")) == (400, "malformed")
+    for text in (b"[]", b"7", b'{"instances": [{}]}', b'{"inputs": {"image": [7]}}', b"[" * 100_000):
+        assert told(ask(client, text, "application/json")) == (400, "malformed")
     assert told(ask(client, b"--x\r\n", "multipart/form-data; boundary=x")) == (400, "malformed")
     assert told(client.post("/v1/predict", files=[("image", ("1", good))] * 5)) == (413, "too-many")
     assert told(client.get("/nowhere")) == (404, "not-found")
@@ -76,7 +78,9 @@ def test_forms_and_json_get_an_answer_for_each_photograph(client: httpx.Client, 
     first, second = mixed.json()["answers"]
     assert first["probabilities"] == expected
     assert (second["label"], second["problem"]["reason"]) == (None, "not-an-image")
-    assert client.post("/v1/predict", files=[("image", ("2", b"woof"))]).status_code == 422
+    unusable = client.post("/v1/predict", files=[("image", ("2", b"woof"))])
+    assert told(unusable) == (422, "unusable")
+    assert unusable.json()["answers"][0]["problem"]["reason"] == "not-an-image"
     text = base64.b64encode(good).decode()
     for body in (
         {"dataframe_records": [{"image": text}]},
@@ -86,6 +90,28 @@ def test_forms_and_json_get_an_answer_for_each_photograph(client: httpx.Client, 
     ):
         (row,) = client.post("/invocations", json=body).json()["predictions"]
         assert (row["probabilities"], row["problem"]) == (expected, "")
+
+
+def test_answers_and_examples_are_as_openapi_describes(client: httpx.Client, champions: ChampionStore) -> None:
+    """What really comes back fits the schemas, and the examples do; the example of a request can be sent as it is."""
+    paths = client.get("/openapi.json").json()["paths"]
+
+    predict, invocations = (paths[path]["post"]["responses"] for path in ("/v1/predict", "/invocations"))
+    answered = predict["200"]["content"]["application/json"]
+    rows = invocations["200"]["content"]["application/json"]
+    refused = predict["422"]["content"]["application/problem+json"]
+    example = paths["/invocations"]["post"]["requestBody"]["content"]["application/json"]
+    jsonschema.validate(example["example"], example["schema"])
+    jsonschema.validate(rows["example"], rows["schema"])
+    for shown in answered["examples"].values():
+        jsonschema.validate(shown["value"], answered["schema"])
+    form = [("image", ("1", champions.files[0])), ("image", ("2", b"woof"))]
+    for answer in (ask(client, champions.files[0]), client.post("/v1/predict?why=1", files=form)):
+        jsonschema.validate(answer.json(), answered["schema"])
+    sent = client.post("/invocations", json=example["example"])
+    assert [row["problem"] for row in sent.json()["predictions"]] == [""]
+    jsonschema.validate(sent.json(), rows["schema"])
+    jsonschema.validate(ask(client, b"woof").json(), refused["schema"])
 
 
 def test_metrics_and_openapi_tell_what_there_is(client: httpx.Client, champions: ChampionStore) -> None:
