@@ -16,9 +16,9 @@ from tasks.service.explaining import TRAINING_ADDRESS
 KEY_VARIABLE = "PEDIGREE_SERVE_KEY"
 _SHORTEST = 16
 # What a load balancer asks; it says no more than yes or no.
-_OPEN = {"/live", "/ready", "/ping"}
+OPEN = {"/live", "/ready", "/ping"}
 # The page's own files hold nothing that is anybody's.
-_OPEN_FOLDER = "/static/"
+OPEN_FOLDER = "/static/"
 #: The address of the page for people, whose browsers ask them for a password.
 PAGE = "/"
 
@@ -124,7 +124,7 @@ class Access:
 
 
 def _is_open(path: str) -> bool:
-    return path in _OPEN or path.startswith(_OPEN_FOLDER)
+    return path in OPEN or path.startswith(OPEN_FOLDER)
 
 
 def _is_for_people(path: str) -> bool:

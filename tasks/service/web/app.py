@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service.web import openapi, schemas
+from tasks.service.web.access import OPEN
 from tasks.service.web.front import App, Front, problem_headers
 from tasks.service.web.page import build_page_routes
 from tasks.service.web.routes import build_routes
@@ -63,6 +64,8 @@ def _describe(app: FastAPI, state: ServiceState) -> dict[str, Any]:
         }
         plain.setdefault("components", {})["securitySchemes"] = schemes
         plain["security"] = [{"bearer": []}, {"key": []}]
+        for address in OPEN:
+            plain["paths"][address]["get"]["security"] = []
     return plain
 
 

@@ -56,6 +56,12 @@ def check_type(request: Request) -> None:
         )
 
 
+def check_json(request: Request) -> None:
+    """Check that a request holds JSON, as MLflow's servers want it; raise ServiceProblemError where it does not."""
+    if content_type(request) != _JSON:
+        raise ServiceProblemError(ProblemKind.WRONG_TYPE, "Send JSON as application/json.")
+
+
 async def take_apart(request: Request, data: bytes, settings: Serve) -> Photographs:
     """Take a body apart into photographs, in a thread where that takes a while.
 

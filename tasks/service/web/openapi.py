@@ -162,7 +162,7 @@ INVOCATIONS: dict[str, Any] = _route(
         },
         **_ASKED,
     },
-    openapi_extra=_body({"application/json": _MLFLOW, "image/*": _BYTES, "multipart/form-data": _FORM}),
+    openapi_extra=_body({"application/json": _MLFLOW}),
 )
 LIVE: dict[str, Any] = _route(
     "Tell whether the process is alive",

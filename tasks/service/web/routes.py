@@ -17,7 +17,7 @@ from tasks.service import metrics
 from tasks.service.models.served_model import ServedModel
 from tasks.service.web import openapi
 from tasks.service.web.bodies import Body
-from tasks.service.web.contents import Photographs, check_type, take_apart
+from tasks.service.web.contents import Photographs, check_json, check_type, take_apart
 from tasks.service.web.explanations import add_training_photographs, asks_why
 from tasks.service.web.state import ServiceState
 
@@ -55,6 +55,7 @@ def _add_answers(router: APIRouter, state: ServiceState) -> None:
 
     @router.post("/invocations", **openapi.INVOCATIONS)
     async def invocations(request: Request) -> Response:
+        check_json(request)
         model, _, answers = await answer_request(state, request)
         return _json({"predictions": [_as_mlflow(answer) for answer in answers]}, 200, model)
 
