@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -19,9 +20,9 @@ Served = tuple[Service, httpx.Client]
 
 @pytest.fixture
 def served(champions: ChampionStore) -> Iterator[Served]:
-    """Service that waits half a second for heads and bodies."""
+    """Service that waits half a second for heads and bodies, and decodes for a second."""
     champions.promote(champions.head(1))
-    with serving(champions, body_seconds=0.5, max_megabytes=1, queue=2) as pair:
+    with serving(champions, body_seconds=0.5, decode_seconds=1, max_megabytes=1, queue=2) as pair:
         wait_until(lambda: ready(pair[1]), 60, "a model", pause=0.05)
         yield pair
 
@@ -38,6 +39,15 @@ def converse(client: httpx.Client, *parts: bytes, close: bool = False) -> bytes:
         while data := connection.recv(65536):
             received += data
         return received
+
+
+def many_scans(picture: Image.Image, times: int) -> bytes:
+    """Write a JPEG whose last scan is repeated so many times."""
+    sink = BytesIO()
+    picture.save(sink, "JPEG", progressive=True)
+    data = sink.getvalue()
+    start = data.rindex(b"\xff\xda")
+    return data[:start] + data[start:-2] * times + data[-2:]
 
 
 def head(*lines: str) -> bytes:
@@ -95,4 +105,10 @@ def test_pictures_that_are_traps_are_told_apart(served: Served, champions: Champ
         picture.save(sink, kind)
         reasons[name] = ask(client, sink.getvalue()).json()["reason"]
     assert reasons == {"bomb": "too-many-pixels", "strip": "too-narrow", "tiny": "too-small"}
+    # Each scan is a pass over all of the picture: its process is killed, and the next one answers.
+    endless = many_scans(Image.new("L", (1000, 1000), 127), 10_000)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ask, client, endless, "image/jpeg")
+        assert ask(client, champions.files[0]).status_code == 200
+        assert slow.result().json()["reason"] == "too-slow-to-decode"
     assert ask(client, champions.files[0]).status_code == 200
