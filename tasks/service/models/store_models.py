@@ -122,14 +122,15 @@ class StoreModels:
         Raises:
             PedigreeError: There are too many, or their features are not stored.
         """
-        rows = self.store.manifests.columns(model.identity.dataset)
+        store = Store(self.store.url)
+        rows = store.manifests.columns(model.identity.dataset)
         training, test = (rows.of_split(split) for split in (Split.TRAIN, Split.TEST))
         if len(training) > most:
             raise PedigreeError(
                 f"The model was trained on {len(training):,} images, more than serve.why_images ({most:,}) allows to "
                 "hold in memory."
             )
-        features = self.store.features(model.identity.backbone, len(model.head.weights))
+        features = store.features(model.identity.backbone, len(model.head.weights))
         vectors = [features.read(split.images.to_pylist()) for split in (training, test)]
         return build_knowledge(model.identity.key, model.head, (training, vectors[0]), (test, vectors[1]))
 
