@@ -1,6 +1,7 @@
 """Who is champion is followed, and a model that is not as it was evaluated never answers."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,25 @@ def test_a_new_head_takes_over_on_the_same_network(champions: ChampionStore) -> 
     assert (
         follower.following.checked == "8 test images answered as evaluated, bit for bit, and a bad one refused politely"
     )
+
+
+def test_another_network_is_loaded_beside_the_one_that_serves(champions: ChampionStore) -> None:
+    """Whoever holds the former model gets its answers to the end, and the new one has a network of its own."""
+    follower = Notes().follow(champions)
+    former_head = champions.head(1)
+    champions.promote(former_head)
+    follower.look()
+    former, data = follower.model, champions.files[0]
+    rounded = replace(champions, backbone=replace(champions.backbone, precision="float16"))
+    rounded.embed()
+    head = rounded.head(2)
+    rounded.promote(head)
+    follower.look()
+    assert former
+    assert follower.model
+    assert follower.model.backbone is not former.backbone
+    assert follower.model.predict(data).probabilities == rounded.expected(head)[data]
+    assert former.predict(data).probabilities == champions.expected(former_head)[data]
 
 
 def test_a_damaged_model_never_answers(champions: ChampionStore) -> None:
