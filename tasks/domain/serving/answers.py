@@ -1,7 +1,7 @@
 """Answers of the service: what is said about a photograph, by which model, and under which id."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from tasks.domain.serving.problems import ServiceProblem
@@ -47,7 +47,10 @@ class ModelIdentity:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as JSON can hold it."""
-        return {**asdict(self), "trained": self.trained or None}
+        return {name: getattr(self, name) for name in _NAMES} | {"trained": self.trained or None}
+
+
+_NAMES = tuple(part.name for part in fields(ModelIdentity))
 
 
 @dataclass(frozen=True, slots=True)

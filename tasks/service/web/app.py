@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
-from tasks.service.web import openapi, schemas
 from tasks.service.web.access import OPEN
+from tasks.service.web.description import openapi, schemas
 from tasks.service.web.front import App, Front, problem_headers
 from tasks.service.web.page import build_page_routes
 from tasks.service.web.routes import build_routes

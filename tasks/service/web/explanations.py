@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 from tasks.service.explaining import TRAINING_ADDRESS
-from tasks.service.web import openapi
+from tasks.service.web.description import openapi
 from tasks.service.web.state import ServiceState
 
 # The longest side of a training photograph as it is shown, in pixels.

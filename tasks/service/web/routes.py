@@ -15,9 +15,9 @@ from tasks.domain.serving.answers import Answer
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem
 from tasks.service import metrics
 from tasks.service.models.served_model import ServedModel
-from tasks.service.web import openapi
 from tasks.service.web.bodies import Body
 from tasks.service.web.contents import Photographs, check_json, check_type, take_apart
+from tasks.service.web.description import openapi
 from tasks.service.web.explanations import add_training_photographs, asks_why
 from tasks.service.web.state import ServiceState
 

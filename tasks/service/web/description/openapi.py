@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind
-from tasks.service.web import schemas
+from tasks.service.web.description import schemas
 
 _MODEL = {
     "name": "drawn-dogs",
