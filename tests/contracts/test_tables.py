@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from configs.errors import PedigreeError
+from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
+from tasks.stores.tables.lance_rows import create_table
 from tasks.stores.tables.name_index import MISSING, NameIndex
 
 SCHEMA = pa.schema([("image", pa.string()), ("data", pa.large_binary())])
@@ -39,6 +41,20 @@ def test_a_table_that_nobody_wrote_is_empty(url: str) -> None:
     """Reading a table before its first append gives no rows, under the right columns."""
     rows = Store(url).table("new", SCHEMA).read(["image"])
     assert (rows.num_rows, rows.column_names) == (0, ["image"])
+
+
+def test_a_table_that_is_being_created_is_empty(url: str, tmp_path: Path) -> None:
+    """Who reads while another run creates a table, whose manifest comes last, finds no rows, and may append."""
+    create_table(open_bucket(str(tmp_path / "other")), "shared", SCHEMA)
+    others = open_bucket(str(tmp_path / "other"))
+    begun = [entry.key for entry in others.entries("shared.lance/") if not entry.key.endswith(".manifest")]
+    assert any(key.startswith("shared.lance/_versions/") for key in begun)
+    for key in begun:
+        open_bucket(url).create(key, others.read(key))
+    table = Store(url).table("shared", SCHEMA)
+    assert table.read(["image"]).num_rows == 0
+    table.append([{"image": "a", "data": b"x"}])
+    assert table.read(["image"])["image"].to_pylist() == ["a"]
 
 
 def test_rows_keep_their_order(url: str) -> None:

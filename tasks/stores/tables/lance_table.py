@@ -281,7 +281,8 @@ class Table:
                     raise
             # Lance also calls a table missing that it may not read, or that was created just now, first version first.
             rows = any(self.objects.entries(f"{self.name}.lance/data/"))
-            if any(self.objects.entries(f"{self.name}.lance/_versions/")):
+            # Whoever creates it writes other files into that folder before.
+            if any(entry.key.endswith(".manifest") for entry in self.objects.entries(f"{self.name}.lance/_versions/")):
                 return lance.dataset(**self._lance_arguments())
             if not rows:
                 return None
