@@ -133,6 +133,10 @@ class Serve(Section):
         default=100_000,
         description="Training images up to which answers can say why; their features are held in memory. 0 is never.",
     )
+    drift_pictures: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=200,
+        description="Distinct pictures a day from which on a day is compared with the test images; 0 compares none.",
+    )
     show_training: bool = Field(
         default=False, description="Whether whoever may ask is shown training photographs, and not their labels alone."
     )

@@ -1,6 +1,7 @@
 """The command ``pedigree serve``: which model is followed, where it answers, and what is printed then."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from flows.cli.terminal import print_answer
 
 if TYPE_CHECKING:
     from tasks.service.models.model_source import ModelSource
+    from tasks.service.server import Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def serve(options: ServeOptions, as_json: bool) -> None:  # noqa: FBT001 - the f
     """
     from tasks.service.server import open_service
 
-    service = open_service(_source(options), _section(options))
+    service = open_service(_source(options), _section(options), records=_records(options))
     service.run(lambda address: _tell(address, as_json))
 
 
@@ -77,6 +79,19 @@ def _source(options: ServeOptions) -> "ModelSource":
     prepare_environment(MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", MLFLOW_HTTP_REQUEST_TIMEOUT="10")
     address = options.mlflow or mlflow_address() or embedded_mlflow()
     return RegistryModels(address, options.model or tracking.model)
+
+
+def _records(options: ServeOptions) -> "Records":
+    """Return what writes to MLflow; where no settings file names an MLflow, nothing is written."""
+    from tasks.service.server import NO_RECORDS, Records
+
+    if options.config is None:
+        return NO_RECORDS
+    from tasks.service.live_records import record_day, record_shadow
+
+    tracking = read_settings(options.config, options.changes).tracking
+    url = tracking.url or embedded_mlflow()
+    return Records(partial(record_day, url, tracking.experiment), partial(record_shadow, url))
 
 
 def _store_url(options: ServeOptions) -> str:

@@ -15,10 +15,12 @@ from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServicePr
 from tasks.modeling.packaged_model import Prediction, predict_features
 from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
-from tasks.service.models.served_model import ServedModel, Vector
+from tasks.service.models.served_model import Observation, ServedModel, Vector
 
 #: Is told of each answer and of the photograph's bytes, once the answer is there.
 Listener = Callable[[Answer, bytes], None]
+#: Is told of each photograph that has an answer, with all that is known of it.
+Observer = Callable[[Observation], None]
 
 
 class Answering:
@@ -28,7 +30,12 @@ class Answering:
     """
 
     def __init__(
-        self, capacity: Capacity, metrics: Metrics, explainer: Explainer, listeners: Sequence[Listener] = ()
+        self,
+        capacity: Capacity,
+        metrics: Metrics,
+        explainer: Explainer,
+        observers: Sequence[Observer] = (),
+        listeners: Sequence[Listener] = (),
     ) -> None:
         """Start no thread yet.
 
@@ -36,9 +43,11 @@ class Answering:
             capacity: How many photographs are taken on.
             metrics: Gets counts and times.
             explainer: Holds what explains answers.
+            observers: Are told of each photograph that has an answer, in the thread that made it.
             listeners: Are told of each answer, in the thread that made it.
         """
-        self._capacity, self._metrics, self._explainer, self._listeners = capacity, metrics, explainer, listeners
+        self._capacity, self._metrics, self._explainer = capacity, metrics, explainer
+        self._observers, self._listeners = observers, listeners
         self._pool = ThreadPoolExecutor(capacity.cores, thread_name_prefix="answer")
         self._present, self._seconds = 0, 0.0
 
@@ -125,6 +134,8 @@ class Answering:
                 unusual=unusual,
                 why=reasons,
             )
+            for observer in self._observers:
+                observer(Observation(model, data, square, features, prediction, unusual))
             self._metrics.observe(started - submitted, decoded - started, ended - decoded)
             self._seconds = update_mean(self._seconds, ended - started)
         self._metrics.count_answer(answer, answer.problem.reason if answer.problem else "")

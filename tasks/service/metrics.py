@@ -1,10 +1,12 @@
 """Metrics of the service for Prometheus; every label takes few values, whatever clients send."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from tasks.domain.serving.answers import Answer, ModelIdentity
+from tasks.domain.serving.drift import Kind
+from tasks.domain.serving.drift_report import PictureFigures
 
 #: The media type of what ``render`` returns.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -53,12 +55,35 @@ class Metrics:
             "Seconds since the ledger or MLflow said who is champion.",
             registry=registry,
         )
+        self._drift = Gauge(
+            "pedigree_drift",
+            "1 where two days of photographs differ from the test images, in mixture or in look.",
+            ["kind"],
+            registry=registry,
+        )
+        self._p_value = Gauge(
+            "pedigree_drift_p_value", "How likely a day differs as much by chance.", ["kind"], registry=registry
+        )
+        self._day = Gauge(
+            "pedigree_day", "What the last day's photographs have in common.", ["figure"], registry=registry
+        )
+        self._shadow = Gauge(
+            "pedigree_shadow_answers",
+            "Answers of the challenger that waits, which nobody hears, by whether the champion gives the same.",
+            ["agrees"],
+            registry=registry,
+        )
+        self._shadow_counts: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self._following: Callable[[], tuple[ModelIdentity | None, float]] = lambda: (None, float("inf"))
         self._shown: ModelIdentity | None = None
 
     def follow(self, ask: Callable[[], tuple[ModelIdentity | None, float]]) -> None:
         """Ask, whenever metrics are read, which model serves and how many seconds ago that was confirmed."""
         self._following = ask
+
+    def follow_shadow(self, ask: Callable[[], tuple[int, int]]) -> None:
+        """Ask, whenever metrics are read, how many answers of the challenger agree with the champion's, and differ."""
+        self._shadow_counts = ask
 
     def count_request(self, address: str, status: int) -> None:
         """Count a request.
@@ -108,8 +133,32 @@ class Metrics:
         self._swaps.labels(outcome).inc()
         self._swap_seconds.observe(seconds)
 
+    def show_day(self, kinds: Sequence[Kind], p_values: Mapping[Kind, float], live: PictureFigures) -> None:
+        """Show what a day's photographs were beside the test images.
+
+        Args:
+            kinds: In what two days differ beyond chance.
+            p_values: How likely the day differs as much by chance, for each kind.
+            live: What its photographs have in common.
+        """
+        for kind, p_value in p_values.items():
+            self._drift.labels(kind).set(kind in kinds)
+            self._p_value.labels(kind).set(p_value)
+        figures = {
+            "photographs": live.pictures,
+            "unsure": live.unsure,
+            "unusual": live.unusual,
+            "brightness": live.brightness,
+            "tone": live.tone,
+            "estimated_accuracy": live.accuracy,
+        }
+        for figure, value in figures.items():
+            self._day.labels(figure).set(float("nan") if value is None else value)
+
     def render(self) -> bytes:
         """Return all metrics as Prometheus reads them."""
+        for word, number in zip(("true", "false"), self._shadow_counts(), strict=True):
+            self._shadow.labels(word).set(number)
         identity, age = self._following()
         self._age.set(age)
         if identity != self._shown:

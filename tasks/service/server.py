@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -21,12 +24,14 @@ from configs.visible_text import visible_lines
 from tasks.domain.hashing import sha256_of
 from tasks.domain.serving.admission import Capacity
 from tasks.service.answering import Answering
+from tasks.service.drifting import DayReport, DriftWatch
 from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
 from tasks.service.models.following import Follower
 from tasks.service.models.last_good import LastGood
-from tasks.service.models.model_source import ModelSource
+from tasks.service.models.model_source import Challenger, ModelSource
 from tasks.service.request_log import RequestLog
+from tasks.service.shadowing import Shadow
 from tasks.service.web.access import Access, check_address, read_keys
 from tasks.service.web.app import build_app
 from tasks.service.web.bodies import Memory
@@ -40,6 +45,24 @@ _CONNECTIONS = 1000
 # A request that was taken on ends within this time after the service has stopped to listen, in seconds.
 _LAST_ANSWER = 30
 _SHORT = 12
+_SALT_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Records:
+    """Where it is kept what the service learns of live photographs.
+
+    Attributes:
+        on_day: Is told what each day's photographs showed.
+        on_shadow: Is told how a challenger compares with the champion.
+    """
+
+    on_day: Callable[[DayReport], None] = lambda _report: None
+    on_shadow: Callable[[Challenger, Mapping[str, Any]], None] = lambda _challenger, _comparison: None
+
+
+#: Nothing is kept beside the log and the metrics.
+NO_RECORDS = Records()
 
 
 @dataclass(frozen=True)
@@ -66,12 +89,16 @@ class Service:
         logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
         self.state.follower.start()
         self.state.explainer.start()
+        self.state.drift.start()
+        self.state.shadow.start()
         tell(self.address)
         try:
             self._server.run(sockets=[self.listener])
         finally:
             self.state.follower.stop()
             self.state.explainer.stop()
+            self.state.drift.stop()
+            self.state.shadow.stop()
             self.state.answering.close()
             if self.state.follower.model:
                 self.state.follower.model.squares.close()
@@ -121,13 +148,19 @@ class _DrainingServer(uvicorn.Server):
         self.should_exit = True
 
 
-def open_service(source: ModelSource, settings: Serve, listener: socket.socket | None = None) -> Service:
+def open_service(
+    source: ModelSource,
+    settings: Serve,
+    listener: socket.socket | None = None,
+    records: Records = NO_RECORDS,
+) -> Service:
     """Open a service: check who may ask, and listen; no model is loaded yet.
 
     Args:
         source: Where champions are found.
         settings: Where it listens and what it takes on.
         listener: A socket that listens already, where whoever starts the service has opened its port.
+        records: Is told what days showed, and how challengers compare.
 
     Returns:
         The service.
@@ -141,8 +174,15 @@ def open_service(source: ModelSource, settings: Serve, listener: socket.socket |
     log = RequestLog(sys.stderr, secret(SALT_VARIABLE).encode())
     follower = Follower(source, LastGood(_copy_folder(source)), settings, metrics.count_swap, _write_line)
     explainer = Explainer(source, follower, settings, _write_line)
-    answering = Answering(Capacity(count_cores(), settings.queue), metrics, explainer, [log.write])
-    state = ServiceState(settings, follower, answering, metrics, Access(keys), Memory(settings), explainer)
+    salt = secret(SALT_VARIABLE).encode() or os.urandom(_SALT_BYTES)
+    drift = DriftWatch(explainer, settings, salt, _today, partial(_tell_day, metrics, records.on_day), _write_line)
+    shadow = Shadow(source, follower, settings, records.on_shadow, _write_line)
+    capacity, observers = Capacity(count_cores(), settings.queue), [drift.observe, shadow.observe]
+    answering = Answering(capacity, metrics, explainer, observers, [log.write])
+    state = ServiceState(
+        settings, follower, answering, metrics, Access(keys), Memory(settings), explainer, drift, shadow
+    )
+    metrics.follow_shadow(shadow.counts)
     metrics.follow(lambda: (follower.model.identity if follower.model else None, state.following_age()))
     listener = listener or _listen(settings)
     host, port = listener.getsockname()[:2]
@@ -166,6 +206,16 @@ def _listen(settings: Serve) -> socket.socket:
             "serve.port."
         ) from error
     return listener
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _tell_day(metrics: Metrics, on_day: Callable[[DayReport], None], report: DayReport) -> None:
+    metrics.show_day(report.kinds, report.p_values, report.live)
+    _write_line(f"{report.day}: {'; '.join(report.sentences)}.")
+    on_day(report)
 
 
 def _write_line(sentence: str) -> None:

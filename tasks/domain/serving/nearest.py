@@ -15,6 +15,8 @@ from tasks.domain.evaluation.misclassifications import Neighbour
 
 #: How many training images of the predicted class are shown, and how many of the runner-up's.
 SHOWN, SHOWN_OF_RUNNER_UP = 3, 2
+#: From this figure on a picture counts as unusual: of pictures like the test images one in twenty does.
+UNUSUAL = 0.95
 #: The runner-up is close where its probability is at least this share of the predicted class's.
 CLOSE = 1 / 3
 # How many queries are scanned at once, and how many rows are computed again at once, which bounds memory.

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.misclassifications import Neighbour
 from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.serving.class_facts import ClassFacts, measure_class_facts
+from tasks.domain.serving.live_pictures import LiveImage
 from tasks.domain.serving.nearest import (
     Explanation,
     Rarity,
@@ -36,12 +38,14 @@ class Knowledge:
         training: Its training images.
         rarity: How far its test images lie from these.
         classes: What it knows of each class.
+        test: Its test images as live pictures are kept, to compare these with.
     """
 
     key: tuple[str, str, str]
     training: TrainingImages
     rarity: Rarity
     classes: Mapping[str, ClassFacts]
+    test: tuple[LiveImage, ...]
 
     @cached_property
     def images(self) -> frozenset[str]:
@@ -85,7 +89,11 @@ def _describe_neighbour(neighbour: Neighbour, address: str) -> Mapping[str, Any]
 
 
 def build_knowledge(
-    key: tuple[str, str, str], head: "Head", training: tuple[VersionRows, Vectors], test: tuple[VersionRows, Vectors]
+    key: tuple[str, str, str],
+    head: "Head",
+    training: tuple[VersionRows, Vectors],
+    test: tuple[VersionRows, Vectors],
+    infos: Mapping[str, ImageInfo],
 ) -> Knowledge:
     """Build what explains the answers of a model.
 
@@ -94,6 +102,7 @@ def build_knowledge(
         head: Its head.
         training: The training images, with features of shape (n_training, width).
         test: The test images, with features of shape (n_test, width).
+        infos: What was measured of the test images, by name.
 
     Returns:
         The knowledge.
@@ -103,7 +112,26 @@ def build_knowledge(
     images = sort_training_images(
         [row.image for row in learned], [row.key for row in learned], [row.label for row in learned], vectors
     )
-    test_rows, test_vectors = test
+    test_rows, test_vectors = list(test[0]), test[1]
     predictions = Predictions(head.classes, head.probabilities(test_vectors), head.threshold)
-    classes = measure_class_facts(images.counts, list(test_rows), predictions)
-    return Knowledge(key, images, measure_rarity(images, test_vectors), classes)
+    classes = measure_class_facts(images.counts, test_rows, predictions)
+    rarity = measure_rarity(images, test_vectors)
+    test_images = tuple(
+        _as_live(infos[row.image], vector, probabilities, head)
+        for row, vector, probabilities in zip(test_rows, test_vectors, predictions.probabilities, strict=True)
+        if row.image in infos
+    )
+    return Knowledge(key, images, rarity, classes, test_images)
+
+
+def _as_live(info: ImageInfo, vector: Vectors, probabilities: Vectors, head: "Head") -> LiveImage:
+    """Return a test image as a live picture is kept; among themselves test images are not unusual."""
+    return LiveImage(
+        phash=info.phash,
+        features=vector,
+        probabilities=probabilities.astype(np.float64),
+        sure=head.is_confident(float(probabilities.max())),
+        unusual=np.nan,
+        brightness=info.properties.brightness,
+        tone=info.properties.tone,
+    )

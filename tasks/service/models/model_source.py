@@ -9,6 +9,7 @@ from tasks.domain.serving.answers import ModelIdentity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tasks.modeling.head.head import Head
     from tasks.modeling.packaged_model import Package
     from tasks.service.models.knowledge import Knowledge
     from tasks.service.models.served_model import ServedModel
@@ -29,6 +30,19 @@ class GoldenSet:
     expected: Predictions
     tolerance: float
     reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """A model that waits for a person.
+
+    Attributes:
+        identity: Which model it is.
+        run: The MLflow run in which it was trained.
+    """
+
+    identity: ModelIdentity
+    run: str
 
 
 class ModelSource(Protocol):
@@ -76,3 +90,9 @@ class ModelSource(Protocol):
 
     def photograph(self, image: str) -> bytes:
         """Read a training photograph by its name; raise PedigreeError where it is not there any more."""
+
+    def challenger(self) -> Challenger | None:
+        """Return the model that waits for a person; None where none does, or where that is not known."""
+
+    def challenger_head(self, challenger: Challenger) -> "Head":
+        """Read a challenger's head; raise PedigreeError where it is damaged or lost."""

@@ -13,7 +13,7 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.registry.decisions import RegisteredVersion
 from tasks.domain.serving.answers import ModelIdentity
-from tasks.service.models.model_source import GoldenSet
+from tasks.service.models.model_source import Challenger, GoldenSet
 from tasks.stores.tracking import packages, registry
 from tasks.stores.tracking.database import SQLITE, database_path
 
@@ -129,3 +129,10 @@ class RegistryModels:
     def photograph(self, image: str) -> NoReturn:
         """Raise PedigreeError: a registry holds no training images."""
         raise PedigreeError(f"{self.place} holds no training image {image}.")
+
+    def challenger(self) -> None:
+        """Return None: which version waits for a person stands in the ledger alone."""
+
+    def challenger_head(self, challenger: Challenger) -> NoReturn:
+        """Raise PedigreeError: a registry names no challenger that waits."""
+        raise PedigreeError(f"{self.place} names no challenger {challenger.identity.short}.")

@@ -108,6 +108,27 @@ class ServedModel:
         return replace(self, identity=identity)
 
 
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A photograph that has an answer.
+
+    Attributes:
+        model: The model that answered.
+        data: The bytes of the photograph.
+        square: What the network saw, of shape (size, size, 3), uint8.
+        features: What the network made of it, of shape (width,).
+        prediction: What the head said.
+        unusual: How unusual the photograph is, from 0 to 1; None where that is not known.
+    """
+
+    model: ServedModel
+    data: bytes
+    square: NDArray[np.uint8]
+    features: Vector
+    prediction: Prediction
+    unusual: float | None
+
+
 def build_model(
     identity: ModelIdentity, backbone: "Backbone", package: "Package", settings: Serve, former: ServedModel | None
 ) -> ServedModel:

@@ -13,14 +13,15 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.gate.serving_check import SAMPLE, serving_tolerance
 from tasks.domain.images.preprocessing import limits_from_settings
-from tasks.domain.registry.decisions import Decision, find_champion
+from tasks.domain.registry.decisions import Decision, find_champion, find_waiting
 from tasks.domain.serving.answers import ModelIdentity
 from tasks.features.stored_models import backbone_files, head_bytes
 from tasks.service.models.knowledge import Knowledge, build_knowledge
-from tasks.service.models.model_source import GoldenSet
+from tasks.service.models.model_source import Challenger, GoldenSet
 from tasks.stores.store import Store
 
 if TYPE_CHECKING:
+    from tasks.modeling.head.head import Head
     from tasks.modeling.packaged_model import Package
     from tasks.service.models.served_model import ServedModel
 
@@ -41,6 +42,7 @@ class StoreModels:
         """Begin without having read the ledger."""
         self._files: Sequence[str] | None = None
         self._champion: ModelIdentity | None = None
+        self._challenger: Challenger | None = None
 
     @cached_property
     def place(self) -> str:
@@ -60,6 +62,7 @@ class StoreModels:
                 self.store.objects.check()
             entries = self.store.ledger.verified_entries()
             self._champion = identify_champion(entries, self.name)
+            self._challenger = identify_challenger(entries, self.name)
             self._files = files
         return self._champion
 
@@ -132,7 +135,18 @@ class StoreModels:
             )
         features = store.features(model.identity.backbone, len(model.head.weights))
         vectors = [features.read(split.images.to_pylist()) for split in (training, test)]
-        return build_knowledge(model.identity.key, model.head, (training, vectors[0]), (test, vectors[1]))
+        infos = self.store.images.read_infos(test.images.to_pylist())
+        return build_knowledge(model.identity.key, model.head, (training, vectors[0]), (test, vectors[1]), infos)
+
+    def challenger(self) -> Challenger | None:
+        """Return the model that waits for a person, as the last look at the ledger saw it."""
+        return self._challenger
+
+    def challenger_head(self, challenger: Challenger) -> "Head":
+        """Read a challenger's head; raise PedigreeError where it is damaged or lost."""
+        from tasks.modeling.head.head import Head
+
+        return Head.from_bytes(head_bytes(self.store, challenger.identity.head))
 
     def photograph(self, image: str) -> bytes:
         """Read a training photograph by its name; raise PedigreeError where it is not there any more."""
@@ -162,6 +176,31 @@ def identify_champion(entries: Sequence[Decision], name: str) -> ModelIdentity |
         dataset=champion.dataset,
         trained=judged.time,
     )
+
+
+def identify_challenger(entries: Sequence[Decision], name: str) -> Challenger | None:
+    """Return which model waits for a person.
+
+    Args:
+        entries: The ledger.
+        name: The name of the registered model.
+
+    Returns:
+        The challenger; None where none waits.
+    """
+    waiting = find_waiting(entries)
+    if waiting is None:
+        return None
+    identity = ModelIdentity(
+        name=name,
+        version=waiting.model_version,
+        decision=waiting.number,
+        head=waiting.head,
+        backbone=waiting.backbone,
+        dataset=waiting.dataset,
+        trained=waiting.time,
+    )
+    return Challenger(identity, waiting.run_id)
 
 
 def _serving_since(entries: Sequence[Decision]) -> int:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tasks.domain.serving.answers import Answer
-from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem
+from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service import metrics
 from tasks.service.models.served_model import ServedModel
 from tasks.service.web.bodies import Body
@@ -88,6 +88,13 @@ def _add_facts(router: APIRouter, state: ServiceState) -> None:
         engine = model.backbone.facts["engine"]
         plain = {"pedigree": metadata.version("pedigree"), "python": platform.python_version(), "engine": engine}
         return _json({**plain, "model": model.identity.to_dict()}, 200, model)
+
+    @router.get("/v1/shadow", **openapi.SHADOW)
+    async def shadow() -> Response:
+        comparison = state.shadow.describe()
+        if comparison is None:
+            raise ServiceProblemError(ProblemKind.NOT_FOUND, "No challenger that waits shares the champion's backbone.")
+        return _json(dict(comparison))
 
     @router.get("/metrics", **openapi.METRICS)
     async def read_metrics() -> Response:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from configs.servers import Serve
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 from tasks.service.answering import Answering
+from tasks.service.drifting import DriftWatch
 from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
 from tasks.service.models.following import Follower
 from tasks.service.models.served_model import ServedModel
+from tasks.service.shadowing import Shadow
 from tasks.service.web.access import Access
 from tasks.service.web.bodies import Memory
 
@@ -26,6 +28,8 @@ class ServiceState:
         access: Who may ask.
         memory: The bytes of bodies that are held.
         explainer: Holds what explains answers.
+        drift: Keeps a sample of the pictures of a day.
+        shadow: Compares the challenger that waits with the champion.
         draining: Whether the service is about to stop.
     """
 
@@ -36,6 +40,8 @@ class ServiceState:
     access: Access
     memory: Memory
     explainer: Explainer
+    drift: DriftWatch
+    shadow: Shadow
     draining: bool = False
 
     def model(self) -> ServedModel:

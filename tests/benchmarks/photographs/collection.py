@@ -1,13 +1,15 @@
 """Real photographs, one folder a class: their near-duplicate groups, and their features by every cut of a backbone."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from configs.schema import Dataset
 from configs.sections import Images
@@ -64,13 +66,24 @@ class Collection:
         return tuple(together[image] for image in self.images)
 
 
-def collect(folder: Path, weights: Path, keep: Path | None = None) -> Collection:
+class Alteration(NamedTuple):
+    """What happens to a photograph before it is embedded, under a name by which its features are kept."""
+
+    name: str
+    alter: Callable[[Image.Image], Image.Image]
+
+
+AS_IT_IS = Alteration("", lambda image: image)
+
+
+def collect(folder: Path, weights: Path, keep: Path | None = None, alteration: Alteration = AS_IT_IS) -> Collection:
     """Read a folder of class folders and embed its photographs by every cut in one pass.
 
     Args:
         folder: One folder a class, with photographs that Pedigree can decode.
         weights: InceptionV3's weights as a Keras file.
         keep: Where features are kept for the next time; None to keep none.
+        alteration: What happens to each photograph before.
 
     Returns:
         The distinct photographs; those that lie under two labels are left out.
@@ -81,7 +94,7 @@ def collect(folder: Path, weights: Path, keep: Path | None = None) -> Collection
     clear = {image: paths[0] for image, paths in lying.items() if len({path.parent for path in paths}) == 1}
     images = tuple(sorted(clear))
     files = tuple(clear[image] for image in images)
-    features = _kept_features(files, images, weights, keep)
+    features = _kept_features(files, images, weights, keep, alteration)
     return Collection(folder.name, files, images, tuple(path.parent.name for path in files), features)
 
 
@@ -94,21 +107,21 @@ def opened(path: Path) -> Picture:
 
 
 def _kept_features(
-    files: Sequence[Path], images: Sequence[str], weights: Path, keep: Path | None
+    files: Sequence[Path], images: Sequence[str], weights: Path, keep: Path | None, alteration: Alteration
 ) -> dict[str, NDArray[np.float32]]:
-    name = sha256("".join([*images, sha256(weights.read_bytes()).hexdigest()]).encode()).hexdigest()
+    name = sha256("".join([*images, sha256(weights.read_bytes()).hexdigest(), alteration.name]).encode()).hexdigest()
     file = keep / f"features-{name[:16]}.npz" if keep else None
     if file and file.exists():
         with np.load(file) as arrays:
-            return {cut: arrays[cut] for cut in CUTS}
-    features = _embedded(files, weights)
+            return {cut: arrays[cut] for cut in CUTS if cut in arrays}
+    features = _embedded(files, weights, alteration)
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
         np.savez(file, **features)  # type: ignore[arg-type]
     return features
 
 
-def _embedded(files: Sequence[Path], weights: Path) -> dict[str, NDArray[np.float32]]:
+def _embedded(files: Sequence[Path], weights: Path, alteration: Alteration) -> dict[str, NDArray[np.float32]]:
     import keras
     import tensorflow as tf
 
@@ -124,7 +137,9 @@ def _embedded(files: Sequence[Path], weights: Path) -> dict[str, NDArray[np.floa
     network = tf.function(lambda batch: model(batch, training=False), autograph=False)
 
     def vectors(path: Path) -> list[NDArray[np.float32]]:
-        return [vector.numpy()[0] for vector in network(render_view(opened(path), SIZE, IDENTITY)[None])]
+        picture = opened(path)
+        altered = replace(picture, image=alteration.alter(picture.image))
+        return [vector.numpy()[0] for vector in network(render_view(altered, SIZE, IDENTITY)[None])]
 
     rows = list(map_in_parallel(vectors, files))
     return {cut: np.stack([row[index] for row in rows]) for index, cut in enumerate(CUTS)}

@@ -18,7 +18,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
-from tasks.domain.registry.decisions import Decision
+from tasks.domain.registry.decisions import Decision, DecisionOutcome
 from tasks.domain.registry.model_record import Record
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.domain.training.results import FeatureSet
@@ -92,8 +92,15 @@ class ChampionStore:
         weights = chance.normal(scale=0.2, size=(self.backbone.width, len(CLASSES))).astype(np.float32)
         return Head(CLASSES, weights, chance.normal(size=len(CLASSES)).astype(np.float32), 1.5, 0.5)
 
-    def promote(self, head: Head) -> Decision:
+    def promote(self, head: Head, run: str = "run") -> Decision:
         """Write a head and its record, and promote it."""
+        return self._decide(head, "promoted", run)
+
+    def let_wait(self, head: Head, run: str = "run") -> Decision:
+        """Write a head and its record, and let it wait for a person."""
+        return self._decide(head, "needs-approval", run)
+
+    def _decide(self, head: Head, outcome: DecisionOutcome, run: str) -> Decision:
         store = self.store
         number = len(store.ledger.entries()) + 1
         features = FeatureSet(self.backbone.fingerprint, self.backbone.width)
@@ -102,14 +109,14 @@ class ChampionStore:
         decision = Decision(
             number=number,
             time=f"2026-11-{number:02}T02:00:00+00:00",
-            outcome="promoted",
-            champion=number,
+            outcome=outcome,
+            champion=number if outcome == "promoted" else store.ledger.entries()[-1].champion,
             against=number - 1 or None,
             dataset=self.dataset,
             recipe="recipe",
             backbone=self.backbone.fingerprint,
             head=head.name,
-            run_id="run",
+            run_id=run,
             model_version=str(number),
             reason="it is better",
             rules=[],

@@ -198,6 +198,27 @@ VERSION: dict[str, Any] = _route(
         **_WITH_KEY,
     },
 )
+_SHADOW = {
+    "champion": _MODEL,
+    "challenger": _MODEL | {"version": "5", "decision": 5},
+    "answers": 1200,
+    "agreed": 1164,
+    "disagreement": 0.03,
+    "both_sure_different": 4,
+    "classes": [{"label": "corgi", "answers": 210, "agreed": 190, "instead": "beagle"}],
+    "disputed": [],
+}
+SHADOW: dict[str, Any] = _route(
+    "Tell how the challenger that waits for a person would have answered, beside the champion",
+    {
+        200: {
+            "description": "Counts, by class too, and the photographs on which they differ.",
+            "content": _text(_SHADOW),
+        },
+        **_problems(ProblemKind.NOT_FOUND),
+        **_WITH_KEY,
+    },
+)
 METRICS: dict[str, Any] = _route(
     "Give counts and times to Prometheus",
     {200: {"description": "Metrics as text.", "content": {"text/plain": {"schema": {"type": "string"}}}}, **_WITH_KEY},

@@ -1,0 +1,57 @@
+"""Records of live photographs in MLflow: a run for each day, and how a challenger compares in the run that made it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from tasks.service.drifting import DayReport
+from tasks.service.models.model_source import Challenger
+from tasks.stores.tracking import runs
+
+#: The tag of such a run; its value is the day.
+DAY_TAG = "pedigree.live"
+
+
+def record_day(url: str, experiment: str, report: DayReport) -> None:
+    """Write a day's report as a run of its own.
+
+    Args:
+        url: MLflow's address.
+        experiment: The experiment's name.
+        report: The report.
+    """
+    tags = {
+        DAY_TAG: report.day,
+        "pedigree.version": report.version,
+        "pedigree.drift": ", ".join(report.kinds) or "none",
+    }
+    run_id = runs.start_run(url, experiment, {}, tags)
+    plain = asdict(report)
+    runs.log_files(url, run_id, {"live/day.json": json.dumps(plain, indent=1, ensure_ascii=False).encode()})
+    figures = {
+        "photographs": report.live.pictures,
+        "unsure": report.live.unsure,
+        "unusual": report.live.unusual,
+        "brightness": report.live.brightness,
+        "tone": report.live.tone,
+        "estimated_accuracy": report.live.accuracy,
+        **{f"p_value/{kind}": value for kind, value in report.p_values.items()},
+        **{f"share/{label}": share for label, share in report.live.shares.items()},
+    }
+    metrics = {f"live/{name}": float(value) for name, value in figures.items() if value is not None}
+    runs.finish(url, run_id, f"live/{report.day}", {"mlflow.note.content": ".\n".join(report.sentences)}, metrics)
+
+
+def record_shadow(url: str, challenger: Challenger, comparison: Mapping[str, Any]) -> None:
+    """Write how a challenger compares with the champion on live photographs into the run of its training.
+
+    Args:
+        url: MLflow's address.
+        challenger: The challenger.
+        comparison: The comparison.
+    """
+    data = json.dumps(dict(comparison), indent=1, ensure_ascii=False).encode()
+    runs.log_files(url, challenger.run, {"live/shadow.json": data})
+    figures = {name: comparison[name] for name in ("answers", "disagreement", "both_sure_different")}
+    runs.log_metrics(url, challenger.run, {f"shadow/{name}": float(value) for name, value in figures.items()})

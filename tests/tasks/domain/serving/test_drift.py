@@ -1,0 +1,103 @@
+"""Drift on drawn features: a quiet world raises nothing, and what changed is named rightly."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tasks.domain.serving.drift import (
+    RATE,
+    Kind,
+    PictureSample,
+    compare_samples,
+    find_drift,
+    fit_look_space,
+    join_samples,
+)
+
+_WIDTH, _CLASSES, _DAY = 12, 4, 100
+
+
+class _World:
+    """Classes as clouds of features, and a model that knows them as well as can be known."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = np.random.default_rng(seed)
+        # Classes lie far apart, and some are wider than others.
+        self.centers = self.chance.normal(size=(_CLASSES, _WIDTH)) * 12
+        self.spreads = np.linspace(0.6, 1.6, _CLASSES)[:, None]
+        truth = self.draw_truth(400)
+        self.space = fit_look_space(self.draw(truth), truth, _CLASSES)
+        self.reference = self.sample(self.draw_truth(160))
+
+    def draw_truth(self, pictures: int, weights: tuple[float, ...] = (0.25,) * _CLASSES) -> NDArray[np.intp]:
+        return self.chance.choice(_CLASSES, pictures, p=weights).astype(np.intp)
+
+    def draw(self, truth: NDArray[np.intp]) -> NDArray[np.float32]:
+        return (self.centers[truth] + self.spreads[truth] * self.chance.normal(size=(len(truth), _WIDTH))).astype(
+            np.float32
+        )
+
+    def sample(self, truth: NDArray[np.intp], shift: float = 0.0) -> PictureSample:
+        features = self.draw(truth) + np.float32(shift)
+        logits = -np.square(features[:, None] - self.centers).sum(axis=2) / 2
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = powers / powers.sum(axis=1, keepdims=True)
+        return PictureSample(probabilities, self.space.project(features, probabilities.argmax(axis=1)))
+
+    def judge(self, weights: tuple[float, ...] = (0.25,) * _CLASSES, shift: float = 0.0) -> tuple[Kind, ...]:
+        days = [self.sample(self.draw_truth(_DAY, weights), shift) for _ in range(2)]
+        alone = [compare_samples(self.reference, day, seed=0) for day in days]
+        return find_drift(compare_samples(self.reference, join_samples(days), seed=0), alone)
+
+
+def test_a_quiet_world_raises_nothing_and_a_change_is_named() -> None:
+    """Days like the test images raise nothing; a class that takes over is the mixture, a shift is the look."""
+    worlds = [_World(seed) for seed in range(3)]
+    assert {world.judge() for world in worlds} == {()}
+    assert Counter(world.judge((0.64, 0.12, 0.12, 0.12)) for world in worlds) == {("mixture",): 3}
+    assert Counter(world.judge(shift=0.4) for world in worlds) == {("look",): 3}
+
+
+def test_p_values_are_those_of_chance() -> None:
+    """Without a change a p value of at most a tenth comes once in ten comparisons, in mixture and in look."""
+    figures = []
+    for seed in range(30):
+        world = _World(seed)
+        figures.append(compare_samples(world.reference, world.sample(world.draw_truth(40)), seed))
+    for kind in ("mixture", "look"):
+        assert sum(figure[kind] <= 0.1 for figure in figures) / len(figures) == pytest.approx(0.1, abs=0.14)
+
+
+def test_the_look_is_blind_to_the_mixture() -> None:
+    """Were there only pictures of one class, their look would be compared with that class alone."""
+    world = _World(3)
+    figures = compare_samples(world.reference, world.sample(world.draw_truth(_DAY, (1, 0, 0, 0))), seed=1)
+    assert figures["mixture"] <= RATE
+    assert figures["look"] > 0.01
+
+
+def test_the_same_pictures_give_the_same_figures() -> None:
+    """Chance is seeded: a day that is judged again is judged alike."""
+    world = _World(5)
+    day = world.sample(world.draw_truth(_DAY))
+    assert compare_samples(world.reference, day, seed=7) == compare_samples(world.reference, day, seed=7)
+
+
+@pytest.mark.parametrize(
+    ("together", "days", "expected"),
+    [
+        ((1, 0.0003), ((1, 0.01), (1, 0.01)), ("look",)),
+        ((1, 0.0003), ((1, 0.01), (1, 0.2)), ()),  # One day alone.
+        ((1, 0.0008), ((1, 0.01), (1, 0.01)), ()),  # Of two figures one is beyond that by chance.
+        ((0.0003, 0.0008), ((0.01, 0.01), (0.01, 0.01)), ("look",)),  # The mixture follows from the look.
+        ((0.0003, 0.5), ((0.01, 0.5), (0.01, 0.5)), ("mixture",)),
+    ],
+)
+def test_drift_is_what_two_days_show_together(
+    together: tuple[float, float], days: tuple[tuple[float, float], ...], expected: tuple[str, ...]
+) -> None:
+    """Both days together must show it beyond chance by Holm's method, and each of them alone must lean that way."""
+    named: list[dict[Kind, float]] = [{"mixture": mixture, "look": look} for mixture, look in (together, *days)]
+    assert find_drift(named[0], named[1:]) == expected
