@@ -125,7 +125,7 @@ def played_demo() -> Served | None:
     if not (folder / "store").is_dir():
         return None
     settings = demo_settings(folder)
-    return Served(store=settings.store.url, model=settings.tracking.model, serve=Serve())
+    return Served(store=settings.store.url, tracking=settings.tracking, serve=Serve())
 
 
 def place_photographs(photos: Path, act: Act) -> None:

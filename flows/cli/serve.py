@@ -1,7 +1,6 @@
 """The command ``pedigree serve``: which model is followed, where it answers, and what is printed then."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,15 +82,13 @@ def _source(options: ServeOptions) -> "ModelSource":
 
 def _records(options: ServeOptions) -> "Records":
     """Return what writes to MLflow; where no settings file names an MLflow, nothing is written."""
-    from tasks.service.server import NO_RECORDS, Records
+    from tasks.service.server import NO_RECORDS
 
     if options.config is None:
         return NO_RECORDS
-    from tasks.service.live_records import record_day, record_shadow
+    from tasks.service.live_records import mlflow_records
 
-    tracking = read_settings(options.config, options.changes).tracking
-    url = tracking.url or embedded_mlflow()
-    return Records(partial(record_day, url, tracking.experiment), partial(record_shadow, url))
+    return mlflow_records(read_settings(options.config, options.changes).tracking)
 
 
 def _store_url(options: ServeOptions) -> str:

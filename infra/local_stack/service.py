@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from configs.schema import Settings
+from configs.schema import Settings, Tracking
 from configs.sections import Section
 from configs.servers import Operations, Serve
 from infra.local_stack import processes
@@ -24,7 +24,9 @@ class Served(Section):
     """Whose champion the service answers with, and how; nothing in it is secret."""
 
     store: str = Field(description="Address of the store.")
-    model: str = Field(description="Name of the registered model, which answers repeat.")
+    tracking: Tracking = Field(
+        default=Tracking(), description="The model that answers repeat, and where days are kept."
+    )
     serve: Serve = Field(default=Serve(), description="How it answers.")
 
 
@@ -44,7 +46,7 @@ def choose_served(home: Path, settings: Settings | None, operations: Operations 
     """
     if settings:
         serve = operations.serve if operations else Serve()
-        served: Served | None = Served(store=settings.store.url, model=settings.tracking.model, serve=serve)
+        served: Served | None = Served(store=settings.store.url, tracking=settings.tracking, serve=serve)
     else:
         served = read_served(home)
     if served:

@@ -3,14 +3,31 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
+from configs.environment import embedded_mlflow
+from configs.schema import Tracking
 from tasks.service.drifting import DayReport
 from tasks.service.models.model_source import Challenger
+from tasks.service.server import Records
 from tasks.stores.tracking import runs
 
 #: The tag of such a run; its value is the day.
 DAY_TAG = "pedigree.live"
+
+
+def mlflow_records(tracking: Tracking) -> Records:
+    """Return what keeps days and comparisons in the MLflow that runs are kept in.
+
+    Args:
+        tracking: Where MLflow keeps runs.
+
+    Returns:
+        The records.
+    """
+    url = tracking.url or embedded_mlflow()
+    return Records(partial(record_day, url, tracking.experiment), partial(record_shadow, url))
 
 
 def record_day(url: str, experiment: str, report: DayReport) -> None:

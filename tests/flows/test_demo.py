@@ -14,4 +14,4 @@ def test_the_champion_of_a_demo_that_was_played_can_be_served(tmp_path: Path, mo
     (tmp_path / "demo" / "store").mkdir(parents=True)
     served = played_demo()
     assert served
-    assert (served.store, served.model) == (str(tmp_path / "demo" / "store"), "drawn-dogs")
+    assert (served.store, served.tracking.model) == (str(tmp_path / "demo" / "store"), "drawn-dogs")

@@ -10,6 +10,7 @@ import pytest
 
 from configs.errors import SettingsError
 from configs.load import parse_settings
+from configs.schema import Tracking
 from configs.servers import Operations, Serve
 from infra import stack
 from infra.local_stack import health, processes, service
@@ -39,7 +40,11 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 def test_it_waits_for_a_champion_answers_and_keeps_its_port(store: ChampionStore, home: Path) -> None:
     """Before the first promotion it says that it waits; afterwards it answers; stopped, nothing is left of it."""
-    served = Served(store=store.url, model="dogs", serve=Serve(port=free_port(), drain_seconds=0, follow_seconds=0.1))
+    served = Served(
+        store=store.url,
+        tracking=Tracking(model="dogs"),
+        serve=Serve(port=free_port(), drain_seconds=0, follow_seconds=0.1),
+    )
     started = _started(home, served)
     wait_until(lambda: "has no champion yet" in health.why_not_ready(started.address), 30, "the service's reason")
     store.promote(store.head(1))
@@ -57,7 +62,9 @@ def test_it_waits_for_a_champion_answers_and_keeps_its_port(store: ChampionStore
 
 def test_other_settings_start_it_anew_where_they_say(tmp_path: Path, home: Path) -> None:
     """The same settings leave a service alone that runs; another port is listened on instead of the kept one."""
-    before = Served(store=str(tmp_path / "none"), model="dogs", serve=Serve(port=free_port(), drain_seconds=0))
+    before = Served(
+        store=str(tmp_path / "none"), tracking=Tracking(model="dogs"), serve=Serve(port=free_port(), drain_seconds=0)
+    )
     started = _started(home, before)
     assert _started(home, before) == started
     after = before.model_copy(update={"serve": Serve(port=free_port(), drain_seconds=0)})
@@ -73,7 +80,7 @@ def test_what_is_served_is_that_of_the_settings_or_of_the_last_start(home: Path)
         {"source": {"url": "a"}, "store": {"url": "s3://b"}, "tracking": {"model": "dogs"}}, "here"
     )
     served = service.choose_served(home, settings, Operations(serve=Serve(queue=7)))
-    assert served == Served(store="s3://b", model="dogs", serve=Serve(queue=7))
+    assert served == Served(store="s3://b", tracking=Tracking(model="dogs"), serve=Serve(queue=7))
     (home / "stack" / "served.json").write_text(json.dumps(served.model_dump()))
     assert service.choose_served(home, None, None) == served
 
