@@ -52,6 +52,9 @@ class Journey:
         """See the run's page grow: its run log, and the progress of what takes long."""
         self.page.goto(f"{self.running.address}/runs/flow-run/{run.id}")
         self._see("36 objects in")
+        # The page asks no more for artifacts once a run has ended, and this run may end before it asks again.
+        self.running.shows(run, "progress-train")
+        self.page.reload()
         self.page.get_by_text("Artifacts", exact=True).first.click()
         self._see("train: ")
         self._keep("progress")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import TaskRunFilter
+from prefect.client.schemas.filters import ArtifactFilter, TaskRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 
@@ -69,6 +69,13 @@ class Running:
             )
 
         wait_until(has_begun, RUN_SECONDS, f"the step {step} of run {run.name}")
+
+    def shows(self, run: FlowRun, key: str) -> None:
+        """Wait until a run has an artifact of this key."""
+        chosen = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run.id]}, "key": {"any_": [key]}})
+        wait_until(
+            lambda: self.prefect.read_artifacts(artifact_filter=chosen), RUN_SECONDS, f"artifact {key} of {run.name}"
+        )
 
     def after(self, run: FlowRun, seconds: float, *states: StateType) -> FlowRun:
         """Wait until a run is in one of these states, or has ended where none is named."""
