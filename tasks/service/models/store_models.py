@@ -167,15 +167,7 @@ def identify_champion(entries: Sequence[Decision], name: str) -> ModelIdentity |
     if champion is None:
         return None
     judged = next((entry for entry in entries if entry.model == champion.model and entry.decided_by_gate), champion)
-    return ModelIdentity(
-        name=name,
-        version=champion.model_version,
-        decision=_serving_since(entries),
-        head=champion.head,
-        backbone=champion.backbone,
-        dataset=champion.dataset,
-        trained=judged.time,
-    )
+    return _identify(champion, name, _serving_since(entries), judged.time)
 
 
 def identify_challenger(entries: Sequence[Decision], name: str) -> Challenger | None:
@@ -191,16 +183,19 @@ def identify_challenger(entries: Sequence[Decision], name: str) -> Challenger | 
     waiting = find_waiting(entries)
     if waiting is None:
         return None
-    identity = ModelIdentity(
+    return Challenger(_identify(waiting, name, waiting.number, waiting.time), waiting.run_id)
+
+
+def _identify(entry: Decision, name: str, decision: int, trained: str) -> ModelIdentity:
+    return ModelIdentity(
         name=name,
-        version=waiting.model_version,
-        decision=waiting.number,
-        head=waiting.head,
-        backbone=waiting.backbone,
-        dataset=waiting.dataset,
-        trained=waiting.time,
+        version=entry.model_version,
+        decision=decision,
+        head=entry.head,
+        backbone=entry.backbone,
+        dataset=entry.dataset,
+        trained=trained,
     )
-    return Challenger(identity, waiting.run_id)
 
 
 def _serving_since(entries: Sequence[Decision]) -> int:
