@@ -15,7 +15,7 @@ from tasks.service.web.access import read_keys
 _LEFT_OVER = ["PENDING", "RUNNING", "CANCELLING"]
 _LOCKED = (401, 403)
 _NOT_FOUND, _BUSY = 404, 503
-_WAITS = (0.2, 0.5, 1, 2, 4, 8)  # seconds
+_WAITS = (0.2, 0.5, 1, 2, 4, 8, 0)  # seconds after each try; nobody waits after the last one
 POOL_TEMPLATE = Path(__file__).parent / "pool.json"
 _NOT_FROM_OUTSIDE = {"command", "env", "working_dir"}
 
