@@ -15,7 +15,7 @@ from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProb
 from tasks.service.web.access import OPEN
 from tasks.service.web.description import openapi, schemas
 from tasks.service.web.front import App, Front, problem_headers
-from tasks.service.web.page import build_page_routes
+from tasks.service.web.page.page import build_page_routes
 from tasks.service.web.routes import build_routes
 from tasks.service.web.state import ServiceState
 

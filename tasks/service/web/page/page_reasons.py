@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.domain.serving.answers import Answer
-from tasks.service.web.percent import write_percent
+from tasks.service.web.page.percent import write_percent
 
 # From here on a photograph is called unusual: so few of those that are like the test images lie farther out.
 _UNUSUAL = 0.95

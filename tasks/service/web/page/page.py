@@ -22,7 +22,13 @@ from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServicePr
 from tasks.reports.pages.template import open_templates, read_style
 from tasks.service.models.served_model import ServedModel
 from tasks.service.web.front import problem_headers
-from tasks.service.web.page_text import ShownAnswer, describe_answers, describe_model, describe_problem, show_answer
+from tasks.service.web.page.page_text import (
+    ShownAnswer,
+    describe_answers,
+    describe_model,
+    describe_problem,
+    show_answer,
+)
 from tasks.service.web.routes import answer_request
 from tasks.service.web.state import ServiceState
 

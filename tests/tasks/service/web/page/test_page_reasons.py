@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.domain.serving.answers import Answer, ModelIdentity
-from tasks.service.web.page_reasons import Alike, Reasons, show_reasons
+from tasks.service.web.page.page_reasons import Alike, Reasons, show_reasons
 
 MODEL = ModelIdentity("dogs", "4", 4, "c4731d", "0f1e2d", "395f1c", "")
 ANSWER = Answer("01KB", MODEL, "beagle", 0.9, sure=True, probabilities={}, elapsed_ms=1)

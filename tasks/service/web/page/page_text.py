@@ -6,8 +6,8 @@ from datetime import datetime
 
 from tasks.domain.serving.answers import Answer, ModelIdentity
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem
-from tasks.service.web.page_reasons import Reasons, show_reasons
-from tasks.service.web.percent import write_percent
+from tasks.service.web.page.page_reasons import Reasons, show_reasons
+from tasks.service.web.page.percent import write_percent
 
 # The bars that are seen at once; those of further classes are folded up.
 _SEEN = 5

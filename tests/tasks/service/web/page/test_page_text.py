@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tasks.domain.serving.answers import Answer, ModelIdentity
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem
-from tasks.service.web.page_text import describe_answers, describe_model, describe_problem, show_answer
+from tasks.service.web.page.page_text import describe_answers, describe_model, describe_problem, show_answer
 
 MODEL = ModelIdentity("dogs", "4", 7, "c4731d", "0f1e2d3c4b5a6978", "395f1c", "2026-11-28T02:00:00+00:00")
 ANSWER = Answer("01KB", MODEL, "beagle", 0.9375, True, {"corgi": 0.0625, "beagle": 0.9375}, 138.2)  # noqa: FBT003 - sure

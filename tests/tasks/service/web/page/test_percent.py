@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.service.web.percent import write_percent
+from tasks.service.web.page.percent import write_percent
 
 
 @pytest.mark.parametrize(

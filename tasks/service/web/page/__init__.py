@@ -1,0 +1,1 @@
+"""The page for people: what it says, how it looks, and its addresses."""
