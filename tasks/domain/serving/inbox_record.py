@@ -1,0 +1,110 @@
+"""Records of the inbox: what is kept beside a picture whose sender agreed to it, and what became of the picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+# The bytes that files begin with, and the extension by which programs know them; WebP and HEIF begin with a length.
+_BEGINNINGS = (
+    (0, b"\xff\xd8\xff", "jpg"),
+    (0, b"\x89PNG", "png"),
+    (0, b"GIF8", "gif"),
+    (8, b"WEBP", "webp"),
+    (0, b"BM", "bmp"),
+    (0, b"II*\0", "tif"),
+    (0, b"MM\0*", "tif"),
+    (4, b"ftypavif", "avif"),
+    (4, b"ftyp", "heic"),
+)
+
+
+class InboxState(StrEnum):
+    """What became of a picture in the inbox."""
+
+    WAITING = "waiting"
+    EXPORTED = "exported"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRecord:
+    """What is kept beside a picture in the inbox; nothing of it is a label.
+
+    Attributes:
+        image: The SHA-256 of the picture's bytes.
+        day: The day on which it came, such as 2026-11-29, in UTC.
+        extension: The extension of its file, such as jpg.
+        answer: The id of the answer.
+        model: The model that answered, its version and the beginning of its head's hash, such as 4@c473.
+        guess: The likeliest class.
+        probabilities: The calibrated probability of each class.
+        sure: Whether the model was confident.
+        unusual: How unusual the picture is, from 0 to 1; None where that is not known.
+        reasons: Why it was kept, the most telling first.
+        consented: When its sender agreed to have it kept for training, in ISO 8601.
+        wrong: Whether a person said that the guess is wrong.
+        claimed: The class that this person named; empty where nobody did.
+    """
+
+    image: str
+    day: str
+    extension: str
+    answer: str
+    model: str
+    guess: str
+    probabilities: Mapping[str, float]
+    sure: bool
+    unusual: float | None
+    reasons: tuple[str, ...]
+    consented: str
+    wrong: bool = False
+    claimed: str = ""
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """Build a record again from what ``asdict`` made of it, after it was JSON.
+
+        Args:
+            plain: The fields by name.
+
+        Returns:
+            The record.
+
+        Raises:
+            ValueError: The guess is none of the classes.
+        """
+        record = cls(**{**plain, "reasons": tuple(plain["reasons"])})
+        if record.guess not in record.probabilities:
+            raise ValueError(record.guess)
+        return record
+
+    @property
+    def key(self) -> str:
+        """Return the key of the picture in the inbox."""
+        return f"inbox/{self.day}/{self.image}.{self.extension}"
+
+    @property
+    def probability(self) -> float:
+        """Return the probability of the guess."""
+        return self.probabilities[self.guess]
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPicture:
+    """A picture in the inbox, as one listing shows it.
+
+    Attributes:
+        day: The day on which it came.
+        image: The SHA-256 of its bytes.
+        state: What became of it.
+    """
+
+    day: str
+    image: str
+    state: InboxState
+
+
+def guess_extension(data: bytes) -> str:
+    """Return the extension of a picture's file by its first bytes; ``img`` where no program is known by them."""
+    return next((name for start, begin, name in _BEGINNINGS if data[start : start + len(begin)] == begin), "img")
