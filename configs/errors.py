@@ -31,3 +31,7 @@ class SettingsError(PedigreeError):
     """An argument or a setting is wrong; the command line exits with 2."""
 
     exit_code = 2
+
+
+class AmbiguousError(SettingsError):
+    """The digits that name something fit several: the sentence names them."""

@@ -71,8 +71,9 @@ class Evaluation(Section):
 
     golden: str = Field(
         default="",
-        pattern=r"^([0-9a-f]{64})?$",
-        description="Hash of a dataset version that is never trained on; both models are measured on all its images.",
+        pattern=r"^([0-9a-f]{12,64})?$",
+        description="Hash of a dataset version that is never trained on, or 12 digits of it; both models are measured "
+        "on all its images.",
     )
 
 

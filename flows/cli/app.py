@@ -1,6 +1,5 @@
 """The command line: parse a command, call what does the work, and print the result."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,8 +7,9 @@ from rich.console import Console
 
 from configs.environment import home
 from configs.errors import PedigreeError
-from configs.load import read_operations, read_settings
-from flows.cli import backbone, data, model, tables, terminal
+from configs.load import read_settings
+from flows.cli import backbone, data, model, servers, tables, terminal
+from flows.cli.help_page import hide_types_of_flags, print_version
 from flows.cli.terminal import (
     Changes,
     Config,
@@ -26,14 +26,20 @@ app = typer.Typer(
     help="Keep an image classifier up to date: photographs in a bucket become a promoted model.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
-app.add_typer(data.app, name="data")
-app.add_typer(model.app, name="model")
-app.add_typer(backbone.app, name="backbone")
+_FIRST, _RETRAINING, _ANSWERS, _STORE = "First steps", "Retraining", "Answers", "What the store holds"
 
 
-@app.command()
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print version and commit.")
+    ] = False,
+) -> None:
+    """Keep an image classifier up to date: photographs in a bucket become a promoted model."""
+
+
+@app.command(rich_help_panel=_RETRAINING)
 def retrain(
     config: Config,
     changes: Changes = None,
@@ -49,7 +55,7 @@ def retrain(
         print_answer(outcome.to_dict(), as_json, tables.render_outcome(outcome))
 
 
-@app.command()
+@app.command(rich_help_panel=_RETRAINING)
 def reproduce(
     model: Annotated[
         str,
@@ -76,7 +82,7 @@ def reproduce(
             )
 
 
-@app.command()
+@app.command(rich_help_panel=_RETRAINING)
 def worker(config: Config, changes: Changes = None, as_json: Json = False) -> None:
     """Take part in the fine-tuning of a run on another machine; TF_CONFIG names all workers."""
     with report_errors():
@@ -86,7 +92,7 @@ def worker(config: Config, changes: Changes = None, as_json: Json = False) -> No
         print_answer({"dataset": dataset}, as_json, f"helped to fine-tune on version {dataset[:12]}")
 
 
-@app.command()
+@app.command(rich_help_panel=_RETRAINING)
 def watch(
     config: Config,
     changes: Changes = None,
@@ -103,25 +109,7 @@ def watch(
                 break
 
 
-@app.command()
-def deploy(
-    config: Config,
-    changes: Changes = None,
-    pool: Annotated[str, typer.Option("--pool", metavar="NAME", help="The work pool that runs them.")] = "pedigree",
-    as_json: Json = False,
-) -> None:
-    """Deploy all of infra/prefect.yaml to the Prefect server that PREFECT_API_URL names."""
-    with report_errors():
-        from infra.orchestration import deployments
-
-        names, left_alone = deployments.deploy_to_server(home(), read_settings(config, changes or []), pool)
-        screen = "\n".join(
-            [f"deployed for the pool {pool}: {', '.join(names)}", *tables.describe_left_alone(left_alone)]
-        )
-        print_answer({"deployments": names, "pool": pool, "left_alone": left_alone}, as_json, screen)
-
-
-@app.command("serve")
+@app.command("serve", rich_help_panel=_ANSWERS)
 def serve_champion(
     config: StoreConfig = None,
     changes: Changes = None,
@@ -144,7 +132,7 @@ def serve_champion(
         serve.serve(options, as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=_FIRST)
 def demo(as_json: Json = False) -> None:
     """Run five nights with drawn dogs: a first model, better ones, one that is rejected, and nothing new."""
     with report_errors():
@@ -161,68 +149,15 @@ def demo(as_json: Json = False) -> None:
         print_answer(plain, as_json, tables.render_demo(outcomes, home(), stack.service_address(home(), played_demo())))
 
 
-@app.command()
-def up(
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="Deploy infra/prefect.yaml with it.")] = None,
-    changes: Changes = None,
-    as_json: Json = False,
-) -> None:
-    """Start the local Prefect, worker, MLflow and service, and deploy what runs there when settings are given."""
-    with report_errors():
-        from flows.demo import played_demo
-        from infra import stack
-
-        settings = read_settings(config, changes or []) if config else None
-        operations = read_operations(config, changes or []) if config else None
-        status = stack.up(home(), settings, operations, played_demo())
-        print_answer(status.to_dict(), as_json, tables.render_stack(status))
-
-
-@app.command()
-def notify(config: Config, changes: Changes = None, as_json: Json = False) -> None:
-    """Let Prefect notify people how runs end, as the section notify says; pedigree up -c FILE does it too."""
-    with report_errors():
-        from infra import stack
-
-        settings, operations = read_settings(config, changes or []), read_operations(config, changes or [])
-        names = stack.notify(home(), settings, operations)
-        print_answer({"automations": names}, as_json, "\n".join(names) or "Nobody is told: notify.channels is empty.")
-
-
-@app.command()
-def down(as_json: Json = False) -> None:
-    """Stop what pedigree up started; nothing that was stored is lost."""
-    with report_errors():
-        from infra import stack
-
-        status = stack.down(home())
-        print_answer(status.to_dict(), as_json, tables.render_stack(status))
-
-
-@app.command("open")
-def open_pages(as_json: Json = False) -> None:
-    """Open the pages of the local Prefect and MLflow, logged in; each link that it prints works once."""
-    with report_errors():
-        from infra import stack
-        from infra.local_stack.browser import open_in_browser
-
-        links = stack.make_login_links(home())
-        if not as_json:
-            open_in_browser(home(), links)
-        print_answer(links, as_json, tables.render_links(links))
-
-
-@app.command()
-def status(as_json: Json = False) -> None:
-    """Show which parts of the local stack are running, and their addresses."""
-    with report_errors():
-        from infra import stack
-
-        stack_status = stack.status(home())
-        print_answer(stack_status.to_dict(), as_json, tables.render_stack(stack_status))
+app.add_typer(data.app, name="data", rich_help_panel=_STORE)
+app.add_typer(model.app, name="model", rich_help_panel=_STORE)
+app.add_typer(backbone.app, name="backbone", rich_help_panel=_RETRAINING)
+app.add_typer(servers.app)
 
 
 def main() -> None:
     """Run the command line; the installed program calls this."""
     terminal.prepare_streams()
-    app()
+    command = typer.main.get_command(app)
+    hide_types_of_flags(command)
+    command()

@@ -85,7 +85,7 @@ def diff(
 def find_uses(
     word: Annotated[
         str,
-        typer.Argument(metavar="WHAT", help="An image's hash or key, a version, a model version, an MLflow run."),
+        typer.Argument(metavar="WHAT", help="An image's hash or key, a version, a model, a backbone, an MLflow run."),
     ],
     config: StoreConfig = None,
     changes: Changes = None,
@@ -193,7 +193,7 @@ def rebuild(
 
 @app.command()
 def forget(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image's SHA-256, all of it.")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image's SHA-256, or 12 digits of it.")],
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,

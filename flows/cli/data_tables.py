@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 _SPLITS = ("train", "validation", "test", "held-out")
 _KINDS: "tuple[Kind, ...]" = ("now wrong", "now right", "wrong in another way")
-_A = {"image": "an image or its key", "dataset": "a version", "model": "a model", "night": "a run of Prefect's"}
+_A = {
+    "image": "an image or its key",
+    "dataset": "a version",
+    "model": "a model",
+    "backbone": "a backbone",
+    "night": "a run of Prefect's",
+}
 # The most entries of a kind that a screen names; --json names all.
 _MOST = 20
 

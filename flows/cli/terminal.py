@@ -16,8 +16,10 @@ from rich.segment import Segment, Segments
 
 from configs.environment import absolute, home, prepare_environment
 from configs.errors import PedigreeError, SettingsError
-from configs.load import read_settings
+from configs.load import list_leaves, read_settings
+from configs.schema import Settings
 from configs.sections import Scale
+from configs.servers import Operations
 from configs.visible_text import json_text, shown, visible_lines
 
 if TYPE_CHECKING:
@@ -110,11 +112,22 @@ def _silence() -> None:
         os.close(nowhere)
 
 
+def complete_setting(incomplete: str) -> list[str]:
+    """Return the settings whose names begin with these letters, for the shell to complete."""
+    leaves = [*list_leaves(Settings), *list_leaves(Operations)]
+    return [name for leaf in leaves if (name := f"{'.'.join(leaf.path)}=").startswith(incomplete)]
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file, such as configs/nightly.yaml.")]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.SETTING=VALUE", help="Change one setting; may be given again."),
+    typer.Option(
+        "--set",
+        metavar="SECTION.SETTING=VALUE",
+        help="Change one setting; may be given again.",
+        autocompletion=complete_setting,
+    ),
 ]
 
 StoreConfig = Annotated[

@@ -1,19 +1,23 @@
 """Single images taken back or tried again: what ``pedigree data forget`` and ``pedigree data retry`` do."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from configs.errors import PedigreeError, SettingsError
+from configs.errors import SettingsError
 from configs.gate_rules import suggest_nearest
+from tasks.domain.hashing import refuse_several
 from tasks.domain.images.rejections import Reason
 from tasks.reports.pages.data_card_page import list_pictured_images, render_data_card
 from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.store import Store
 
 # Whoever removed an image for good is not asked again by whoever types a command.
+# The first digits of a SHA-256 that are enough for what cannot be undone.
+_DIGITS = re.compile(r"[0-9a-f]{12,64}")
 _RELEASABLE = frozenset(Reason) - {Reason.FORGOTTEN}
 
 
@@ -87,24 +91,35 @@ class RemovedImage:
         return asdict(self)
 
 
-def forget(store: Store, image: str) -> RemovedImage:
+def _resolve_image(store: Store, word: str) -> str:
+    """Return the name of the image that a person means; one that is being removed counts as well."""
+    digits = word.lower()
+    if not _DIGITS.fullmatch(digits):
+        raise SettingsError(f"{word} is no image: give at least 12 hexadecimal digits of its SHA-256.")
+    matches = [name for name in store.images.stored() | store.tombstones.read() if name.startswith(digits)]
+    if not matches:
+        raise SettingsError(f"The store {store.url} holds no image {word}: pedigree data find KEY names its SHA-256.")
+    refuse_several(word, "images", matches)
+    return matches[0]
+
+
+def forget(store: Store, word: str) -> RemovedImage:
     """Remove an image for good: it is noted first that it never comes back, so a second call finishes a first.
 
     Args:
         store: The store that holds the image.
-        image: Its SHA-256, 64 hex digits.
+        word: Its SHA-256, or at least the first twelve digits of it.
 
     Returns:
         What was removed, and which versions and models had used it.
 
     Raises:
-        PedigreeError: There is no such store, or no such image in it.
+        PedigreeError: There is no such store.
+        SettingsError: No image in it fits, or several do.
     """
     store.objects.check()
     store.check_format()
-    images = store.images
-    if images.lacking([image]) and image not in store.tombstones.read():
-        raise PedigreeError(f"The store {store.url} holds no image {image}: name it by its SHA-256, all 64 digits.")
+    images, image = store.images, _resolve_image(store, word)
     original = images.reference(image)
     store.tombstones.write(image, datetime.now(UTC).isoformat())
     images.remove(image)

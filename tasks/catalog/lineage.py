@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from configs.errors import SettingsError
+from configs.errors import AmbiguousError, SettingsError
 from configs.schema import Tracking
 from tasks.catalog.versions import find_model
 from tasks.domain.datasets.manifest import Row
+from tasks.domain.hashing import refuse_several
 from tasks.domain.registry.decisions import Decision, find_champion
 from tasks.stores.store import Store
 
@@ -45,7 +46,9 @@ class ModelDecision:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What a word means (``image``, ``dataset``, ``model`` or ``night``), and all that was made from it or made it.
+    """What a word means, and all that was made from it or made it.
+
+    It is an ``image``, a ``dataset``, a ``model``, a ``backbone`` or, for a run of Prefect's, a ``night``.
 
     Versions come in the order of their hashes, models in that of the ledger.
     """
@@ -66,8 +69,8 @@ def find(store: Store, word: str, tracking: Tracking | None = None) -> Lineage:
 
     Args:
         store: The store that is searched.
-        word: An image's hash or its first digits, a key, a version, a model version, an MLflow run, or, where MLflow
-            can be asked, a Prefect flow run.
+        word: An image's hash or its first digits, a key, a version, a model version, an MLflow run, a backbone's
+            fingerprint, or, where MLflow can be asked, a Prefect flow run.
         tracking: The MLflow that knows the flow runs; None where none is to be asked.
 
     Returns:
@@ -81,10 +84,11 @@ def find(store: Store, word: str, tracking: Tracking | None = None) -> Lineage:
     images: tuple[ImageUse, ...] = ()
     if kind == "image":
         images = _find_uses(store, word)
+        refuse_several(word, "images", {use.image for use in images if use.key != word})
         used = {use.dataset for use in images}
         chosen = [decision for decision in entries if decision.dataset in used]
     if not (images or chosen or kind == "dataset"):
-        raise SettingsError(f"Nothing in {store.url} is called {word}: no image, key, version, model, run or night.")
+        raise SettingsError(f"Nothing in {store.url} is called {word}: no image, key, version, model, backbone or run.")
     versions = {use.dataset for use in images} | {decision.dataset for decision in chosen}
     return Lineage(
         word=word,
@@ -104,11 +108,21 @@ def _resolve_word(
         return "night", [decision for decision in entries if decision.run_id in _runs_of_flow_run(word, tracking)]
     try:
         target = find_model(store, word)
+    except AmbiguousError:
+        raise
     except SettingsError:
-        return "image", []
+        learned = _learned_on(word.lower(), entries)
+        return ("backbone", learned) if learned else ("image", [])
     if isinstance(target, str):
         return "dataset", [decision for decision in entries if decision.dataset == target]
     return "model", [decision for decision in entries if decision.model == target.model]
+
+
+def _learned_on(word: str, entries: list[Decision]) -> list[Decision]:
+    """Return the decisions about models on the backbone whose fingerprint begins with these digits."""
+    backbones = {entry.backbone for entry in entries if _HASH.fullmatch(word) and entry.backbone.startswith(word)}
+    refuse_several(word, "backbones", backbones)
+    return [entry for entry in entries if entry.backbone in backbones]
 
 
 def _runs_of_flow_run(word: str, tracking: Tracking | None) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
+from configs.errors import AmbiguousError, InaccessibleError, PedigreeError, ServiceUnavailableError, SettingsError
 from tasks.domain.datasets.data_card import build_class_cards
 from tasks.domain.datasets.exclusions import WAITING, Excluded, list_doubtful, list_excluded, list_rejected
 from tasks.domain.datasets.image_issues import ImageName, report_contradictions
@@ -147,9 +147,12 @@ def find_model(store: Store, word: str) -> str | Decision:
 
     Raises:
         SettingsError: It is neither.
+        AmbiguousError: Its digits fit several.
     """
     try:
         return find_version(store, word)
+    except AmbiguousError:
+        raise
     except SettingsError as no_version:
         try:
             return store.ledger.named(word)

@@ -7,12 +7,15 @@ from configs.errors import InaccessibleError, PedigreeError, ServiceUnavailableE
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.evaluation.comparison import EvaluationSet
 from tasks.domain.evaluation.label_changes import Relabelling
+from tasks.domain.hashing import refuse_several
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.labels.labeling import apply_aliases, image_attributes
 from tasks.domain.training.results import FeatureSet
 from tasks.features.missing_features import embed_missing
 from tasks.features.stored_models import stored_backbone
 from tasks.stores.store import Store
+
+_ALL_DIGITS = 64
 
 
 def build_evaluation_set(store: Store, rows: Sequence[Row], changes: Relabelling | None = None) -> EvaluationSet:
@@ -40,6 +43,25 @@ def build_evaluation_set(store: Store, rows: Sequence[Row], changes: Relabelling
         moved=changes.find_moved([row.image for row in rows]) if changes else frozenset(),
         finer=changes.vocabulary.finer if changes else {},
     )
+
+
+def with_named_golden(settings: schema.Settings, store: Store) -> schema.Settings:
+    """Return the settings with the whole hash of the golden set, of which a person may give the first digits.
+
+    Args:
+        settings: All of them.
+        store: The store that holds the golden set's version.
+
+    Returns:
+        The settings; where the store has no such version, as they were.
+    """
+    golden = settings.evaluation.golden
+    if len(golden) in {0, _ALL_DIGITS}:
+        return settings
+    matches = [name for name in store.manifests.versions() if name.startswith(golden)]
+    refuse_several(golden, "versions", matches)
+    evaluation = settings.evaluation.model_copy(update={"golden": matches[0] if matches else golden})
+    return settings.model_copy(update={"evaluation": evaluation})
 
 
 def golden_rows(store: Store, name: str, aliases: Mapping[str, str]) -> list[Row]:

@@ -65,6 +65,10 @@ def look(kind: Kind, settings: schema.Settings) -> Look:
         from tasks.features.backbone_cuts import with_chosen_cut
 
         settings = with_chosen_cut(settings, store)
+    if settings.evaluation.golden:
+        from tasks.evaluation.evaluation_sets import with_named_golden
+
+        settings = with_named_golden(settings, store)
     inputs = _inputs(kind, listing.facts, settings, store)
     facts = store.known_results.read(kind, inputs) if inputs else None
     quiet = QuietRun.from_dict(facts) if facts else None

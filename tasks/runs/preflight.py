@@ -4,6 +4,7 @@ from configs import schema
 from configs.errors import SettingsError
 from configs.load import resolve
 from configs.schema import AUTO, Settings
+from tasks.evaluation.evaluation_sets import with_named_golden
 from tasks.features.backbone_cuts import with_chosen_cut
 from tasks.modeling.backbone.loading import check_cut
 from tasks.modeling.backbone.onnx_engine import check_installed
@@ -23,7 +24,8 @@ def preflight(settings: Settings) -> Settings:
         settings: All of them, as they were given.
 
     Returns:
-        The settings with every path made absolute, and with the cut that auto means where that is chosen.
+        The settings with every path made absolute, and with the cut that auto means and the whole hash of the golden
+        set, where the store knows them.
 
     Raises:
         SettingsError: Source and store overlap, or a source of labels does not fit the source.
@@ -50,7 +52,7 @@ def preflight(settings: Settings) -> Settings:
         store.objects.check()
     check_tracking(settings.tracking.url)
     store.check_format()
-    return with_chosen_cut(settings, store)
+    return with_named_golden(with_chosen_cut(settings, store), store)
 
 
 @step(hours=2)

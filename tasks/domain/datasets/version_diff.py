@@ -16,8 +16,8 @@ from tasks.domain.datasets.label_issues import LabelIssues
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import VersionRows
+from tasks.domain.hashing import refuse_several
 from tasks.domain.labels.attributes import Attributes
-from tasks.domain.phrasing import SHORT
 
 #: The word for the newest version.
 LATEST = "latest"
@@ -108,7 +108,7 @@ def resolve_version(word: str, versions: Sequence[str]) -> str:
         The hash of the version.
 
     Raises:
-        SettingsError: No version fits, or several do.
+        SettingsError: No version fits.
     """
     if word == LATEST and versions:
         return versions[-1]
@@ -117,9 +117,7 @@ def resolve_version(word: str, versions: Sequence[str]) -> str:
     matches = [name for name in versions if name.startswith(word.lower())]
     if not matches:
         raise SettingsError(f"The store holds no version {word}: pedigree data list shows those that it holds.")
-    if len(matches) > 1:
-        names = " and ".join(name[: max(SHORT, len(word) + 4)] for name in matches[:2])
-        raise SettingsError(f"{word} fits {len(matches)} versions, such as {names}: give more digits.")
+    refuse_several(word, "versions", matches)
     return matches[0]
 
 

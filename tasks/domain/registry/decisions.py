@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from tasks.domain.hashing import name_apart
+
 # Renumbered is no decision: MLflow holds a model under another version number than before.
 DecisionOutcome = Literal["promoted", "rejected", "needs-approval", "rolled-back", "held", "lifted", "renumbered"]
 _GATE_OUTCOMES = ("promoted", "rejected", "needs-approval")
@@ -166,16 +168,18 @@ def find_decisions(entries: Sequence[Decision], word: str) -> list[Decision]:
 
     Args:
         entries: The ledger.
-        word: A version number that MLflow gives or gave the model, the id of an MLflow run, or the beginning of a
-            head's hash, with at least seven digits.
+        word: A version number that MLflow gives or gave the model, or the beginning of a head's hash or of the id of
+            an MLflow run, with at least seven digits.
 
     Returns:
         One entry for each model; several where a number was given to several models.
     """
+    digits = word.lower() if len(word) >= _SHORTEST else ""
     named = (
         entry
         for entry in entries
-        if word in {entry.model_version, entry.run_id} or (len(word) >= _SHORTEST and entry.head.startswith(word))
+        if word in {entry.model_version, entry.run_id}
+        or (digits and (entry.head.startswith(digits) or entry.run_id.startswith(digits)))
     )
     return [find_last_decision(entries, model) for model in dict.fromkeys(entry.model for entry in named)]
 
@@ -195,9 +199,9 @@ def find_shortest_name(entries: Sequence[Decision], decision: Decision) -> str:
 
 
 def describe_candidates(entries: Sequence[Decision]) -> str:
-    """Describe models that share a version number, each with the word that means it alone."""
-    heads = [entry.head[:_NAMED] for entry in entries]
-    words = heads if len(set(heads)) == len(heads) else [entry.run_id for entry in entries]
+    """Describe models that one word may mean, each with a word that means it alone."""
+    heads = [entry.head for entry in entries]
+    words = name_apart(heads) if len(set(heads)) == len(heads) else [entry.run_id for entry in entries]
     descriptions = (
         f"{word} ({entry.outcome} on {entry.time[:10]})" for word, entry in zip(words, entries, strict=True)
     )

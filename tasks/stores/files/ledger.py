@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 
-from configs.errors import PedigreeError, SettingsError
+from configs.errors import AmbiguousError, PedigreeError, SettingsError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.registry import decisions
 from tasks.domain.registry.decisions import Decision
@@ -107,14 +107,15 @@ class Ledger:
         """Find the last decision about the model that a person means.
 
         Args:
-            word: A model version (3 or models:/pedigree/3), champion, an MLflow run id, the beginning of a head's hash,
-                or a day such as 2026-11-01, which means the champion at its end (UTC).
+            word: A model version (3 or models:/pedigree/3), champion, the beginning of an MLflow run id or of a head's
+                hash, or a day such as 2026-11-01, which means the champion at its end (UTC).
 
         Returns:
             The decision.
 
         Raises:
             SettingsError: Nothing fits, or MLflow has given the number twice.
+            AmbiguousError: The digits fit several models.
         """
         url, entries, selector = self.objects.url, self.entries(), word.rpartition("/")[2].rpartition("@")[2]
         until = [entry for entry in entries if entry.time[:10] <= selector] if _DAY.fullmatch(selector) else entries
@@ -125,6 +126,8 @@ class Ledger:
             matches = decisions.find_decisions(entries, selector)
         if len(matches) > 1:
             named = decisions.describe_candidates(matches)
+            if selector not in {match.model_version for match in matches}:
+                raise AmbiguousError(f"{word} fits {len(matches)} models, {named}: give more digits.")
             message = f"Version {word} is {len(matches)} models in the ledger of {url}, since MLflow gave the number"
             raise SettingsError(f"{message} again: name one of them by its weights, {named}.")
         if not matches:

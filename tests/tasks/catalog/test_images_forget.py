@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.errors import PedigreeError
+from configs.errors import AmbiguousError, PedigreeError, SettingsError
 from tasks.catalog.export import checkout
 from tasks.catalog.images import forget
 from tasks.stores.objects.object_store import open_bucket
@@ -45,3 +45,20 @@ def test_no_byte_of_a_forgotten_image_stays(url: str, photos: Path, tmp_path: Pa
         checkout(Store(url), version, tmp_path / "out", quiet)
     assert str(caught.value).count(". ") == 0
     assert forget(Store(url), gone.image).versions == (version,)
+
+
+def test_twelve_digits_name_an_image(tmp_path: Path, photos: Path) -> None:
+    """What cannot be undone takes twelve digits that fit one image; fewer, others, and ambiguous ones do nothing."""
+    store = Store(str(tmp_path / "store"))
+    write_run(store.url, photographs(photos, breeds=2, images=6))
+    image = min(store.images.stored())
+    twin = f"{image[:20]}{'0' * 44}"
+    store.tombstones.write(twin, "2026-11-01T00:00:00+00:00")
+    with pytest.raises(AmbiguousError, match=rf"{image[:12]} fits 2 images, .*{twin[:21]}"):
+        forget(store, image[:12])
+    for word in (image[:11], "0" * 12, "poodle/1.jpg"):
+        with pytest.raises(SettingsError, match="is no image|holds no image"):
+            forget(store, word)
+    assert image in store.images.stored()
+    assert forget(store, image[:24].upper()).image == image
+    assert image not in store.images.stored()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import SettingsError
+from configs.errors import AmbiguousError, SettingsError
 from configs.schema import Tracking
 from tasks.catalog.lineage import find
 from tasks.catalog.versions import diff
@@ -32,6 +32,21 @@ def test_an_image_leads_to_the_versions_and_models_that_used_it(two_versions: tu
     assert (use.dataset, use.key) == (names[0], gone)
     assert [(model.decision, model.model_version) for model in lineage.models] == [(1, "1")]
     assert find(Store(store), use.image).images == find(Store(store), use.image[:16]).images == lineage.images
+
+
+def test_a_backbone_leads_to_its_models_and_ambiguous_digits_to_candidates(
+    two_versions: tuple[str, list[str], str],
+) -> None:
+    """A backbone's fingerprint names the models on it; digits of several images or versions name these."""
+    store, names, _ = two_versions
+    backbone = Store(store).ledger.entries()[0].backbone
+    lineage = find(Store(store), backbone)
+    assert (lineage.what, len(lineage.models), lineage.versions) == ("backbone", 2, tuple(sorted(names)))
+    alike = f"{names[0][:40]}{'0' * 24}"
+    Path(store, "datasets", alike).mkdir()
+    Path(store, "datasets", alike, "manifest.parquet").write_bytes(b"")
+    with pytest.raises(AmbiguousError, match=f"{names[0][:16]} fits 2 versions, .*{names[0][:41]}"):
+        find(Store(store), names[0][:16])
 
 
 def test_a_version_a_model_and_a_run_lead_to_each_other(two_versions: tuple[str, list[str], str]) -> None:

@@ -7,7 +7,9 @@ import pytest
 from tasks.domain.registry.decisions import (
     Decision,
     DecisionOutcome,
+    describe_candidates,
     find_champion,
+    find_decisions,
     find_hold,
     find_previous,
     resolve_aliases,
@@ -103,3 +105,14 @@ def test_a_person_s_promotion_is_not_the_gate_s() -> None:
     (gate,) = ledger_of(("promoted", "1", 1))
     assert gate.decided_by_gate
     assert not replace(gate, person="ann").decided_by_gate
+
+
+def test_digits_name_a_model_by_its_head_or_its_run() -> None:
+    """Seven digits of either are enough; what fits several models is answered with words that tell them apart."""
+    first, second = ledger_of(("promoted", "1", 1), ("rejected", "2", 1))
+    heads = ("abcdef0123456789" * 4, "abcdef0123456780" * 4)
+    entries = [replace(first, head=heads[0], run_id="1" * 32), replace(second, head=heads[1], run_id="2" * 32)]
+    assert find_decisions(entries, heads[0]) == find_decisions(entries, "1111111") == entries[:1]
+    assert find_decisions(entries, "ABCDEF0") == entries
+    assert find_decisions(entries, "abcdef") == []
+    assert describe_candidates(entries).startswith("abcdef0123456789 (promoted on 2026-11-01) or abcdef0123456780 (")

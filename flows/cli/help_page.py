@@ -1,0 +1,46 @@
+"""What every command line has beside its commands: its version, and help that is easy to read."""
+
+import importlib.metadata
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from configs.environment import code_version
+from flows.cli.terminal import write
+
+# Digits of a commit that name it.
+_SHORT = 12
+
+
+def print_version(wanted: bool) -> None:  # noqa: FBT001 - the flag as it was given
+    """Print version and commit, and end the program, where the flag was given.
+
+    Args:
+        wanted: Whether it was.
+
+    Raises:
+        typer.Exit: It was.
+    """
+    if wanted:
+        write(f"{describe_version()}\n")
+        raise typer.Exit
+
+
+def describe_version() -> str:
+    """Return the version with the commit that it was made from, and whether anything was changed since."""
+    code = code_version()
+    commit, changed = code["git_commit"], ", with changes" if code["git_dirty"] == "yes" else ""
+    named = f"commit {commit[:_SHORT]}{changed}" if " " not in commit else commit
+    return f"pedigree {importlib.metadata.version('pedigree')} ({named})"
+
+
+def hide_types_of_flags(command: object) -> None:
+    """Leave out ``<bool>`` beside the flags of a command, and of those below it: a flag takes no value."""
+    if isinstance(command, TyperCommand | TyperGroup):
+        help_option = command.get_help_option(typer.Context(command))
+        for option in [*command.params, help_option]:
+            if isinstance(option, TyperOption) and option.is_flag:
+                option.metavar = ""
+    if isinstance(command, TyperGroup):
+        for below in command.commands.values():
+            hide_types_of_flags(below)

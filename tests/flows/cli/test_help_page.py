@@ -1,0 +1,56 @@
+"""The help of every command, the version, and completion."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from flows.cli.app import app
+from flows.cli.help_page import describe_version, hide_types_of_flags
+from tests.flows.cli.test_app import PEDIGREE, pedigree
+from tests.servers import ROOT
+
+
+def pages(command: TyperCommand | TyperGroup, name: str) -> Iterator[tuple[str, str]]:
+    """Yield each option of a command, and of those below it, with the type that its help shows."""
+    context = typer.Context(command, info_name=name)
+    for option in [*command.params, command.get_help_option(context)]:
+        if isinstance(option, TyperOption):
+            yield f"{name} {option.opts[0]}", str(option.display_type_rich(context))
+    if isinstance(command, TyperGroup):
+        for below, inner in command.commands.items():
+            assert isinstance(inner, TyperCommand | TyperGroup)
+            yield from pages(inner, below)
+
+
+def test_no_flag_asks_for_a_value() -> None:
+    """Beside a flag stands no type, since it takes no value; --help is one as well."""
+    command = typer.main.get_command(app)
+    hide_types_of_flags(command)
+    assert isinstance(command, TyperGroup)
+    types = dict(pages(command, "pedigree"))
+    assert len(types) > 100
+    assert [name for name, text in types.items() if "bool" in text] == []
+    assert types["retrain --json"] == types["retrain --help"] == ""
+
+
+def test_the_version_names_the_commit() -> None:
+    """The version of the package stands there with the commit of the checkout."""
+    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607 - fixed
+    done = pedigree("--version")
+    assert done.stdout == f"{describe_version()}\n"
+    assert re.fullmatch(rf"pedigree \d+\.\d+\.\d+ \(commit {commit[:12]}(, with changes)?\)\n", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"), [("data ver", "verify"), ("retrain --set fine_tuning.tr", "fine_tuning.trial=")]
+)
+def test_the_shell_completes_commands_and_settings(typed: str, expected: str) -> None:
+    """What the completion of bash asks for is answered with the one word that fits."""
+    words = ["pedigree", *typed.split()]
+    asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1), "_PEDIGREE_COMPLETE": "complete_bash"}
+    done = subprocess.run([PEDIGREE], env=asked, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    assert done.stdout.split() == [expected], done.stderr
