@@ -57,7 +57,7 @@ def test_twelve_digits_name_an_image(tmp_path: Path, photos: Path) -> None:
     with pytest.raises(AmbiguousError, match=rf"{image[:12]} fits 2 images, .*{twin[:21]}"):
         forget(store, image[:12])
     for word in (image[:11], "0" * 12, "poodle/1.jpg"):
-        with pytest.raises(SettingsError, match="is no image|holds no image"):
+        with pytest.raises(SettingsError, match=r"is no image|holds no image"):
             forget(store, word)
     assert image in store.images.stored()
     assert forget(store, image[:24].upper()).image == image
