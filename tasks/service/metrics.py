@@ -10,6 +10,7 @@ from tasks.domain.serving.drift_report import PictureFigures
 
 #: The media type of what ``render`` returns.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_ANSWER, _JUDGEMENT = ("version", "label", "sure"), ("version", "label", "verdict")
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -22,12 +23,11 @@ class Metrics:
         self._requests = Counter(
             "pedigree_requests", "Requests by address and HTTP status.", ["address", "status"], registry=registry
         )
-        self._answers = Counter(
-            "pedigree_answers", "Photographs with an answer.", ["version", "label", "sure"], registry=registry
-        )
+        self._answers = Counter("pedigree_answers", "Photographs with an answer.", _ANSWER, registry=registry)
         self._unusable = Counter(
             "pedigree_unusable", "Photographs that were rejected, by reason.", ["reason"], registry=registry
         )
+        self._feedback = Counter("pedigree_feedback", "Answers that people judged.", _JUDGEMENT, registry=registry)
         self._present = Gauge("pedigree_photographs", "Photographs at work or waiting.", registry=registry)
         self._wait = Histogram(
             "pedigree_queue_wait_seconds", "How long photographs wait for a core.", buckets=_SECONDS, registry=registry
@@ -106,6 +106,16 @@ class Metrics:
         else:
             self._answers.labels(answer.model.version, answer.label, str(answer.sure).lower()).inc()
 
+    def count_feedback(self, version: str, label: str, verdict: str) -> None:
+        """Count an answer that a person judged.
+
+        Args:
+            version: The version of the model that answered.
+            label: The class that it predicted.
+            verdict: right or wrong.
+        """
+        self._feedback.labels(version, label, verdict).inc()
+
     def set_present(self, photographs: int) -> None:
         """Tell how many photographs are at work or wait."""
         self._present.set(photographs)
@@ -177,13 +187,14 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _forget_other_versions(self, identity: ModelIdentity | None) -> None:
-        """Remove the answers of all versions but the present one and the former, so that labels stay bounded."""
+        """Remove the counts of all versions but the present one and the former, so that labels stay bounded."""
         kept = {model.version for model in (identity, self._shown) if model}
-        for version, *labels in self._label_values():
-            if version not in kept:
-                self._answers.remove(version, *labels)
+        for counter, names in ((self._answers, _ANSWER), (self._feedback, _JUDGEMENT)):
+            for version, *labels in _label_values(counter, names):
+                if version not in kept:
+                    counter.remove(version, *labels)
 
-    def _label_values(self) -> list[tuple[str, ...]]:
-        names = ("version", "label", "sure")
-        samples = [sample for family in self._answers.collect() for sample in family.samples]
-        return list(dict.fromkeys(tuple(sample.labels[name] for name in names) for sample in samples))
+
+def _label_values(counter: Counter, names: Sequence[str]) -> list[tuple[str, ...]]:
+    samples = [sample for family in counter.collect() for sample in family.samples]
+    return list(dict.fromkeys(tuple(sample.labels[name] for name in names) for sample in samples))

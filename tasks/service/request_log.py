@@ -1,13 +1,15 @@
-"""The request log: one line of JSON a photograph, with hashes; never a name, an address, or the photograph itself."""
+"""The request log: a line of JSON a photograph or judgement, with hashes; never a name, an address, or a pixel."""
 
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO
 
-from tasks.domain.serving.answers import Answer
+from tasks.domain.serving.answers import Answer, ModelIdentity
+from tasks.domain.serving.feedback import Feedback
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class RequestLog:
             data: The photograph, of which only the hash is written.
         """
         line = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "time": _now(),
             "id": answer.id,
             "image": self._hash(data),
             "model": answer.model.short,
@@ -42,6 +44,28 @@ class RequestLog:
             "reason": answer.problem.reason if answer.problem else "",
             "elapsed_ms": round(answer.elapsed_ms, 3),
         }
+        self._write(line)
+
+    def write_feedback(self, name: str, model: ModelIdentity, label: str, feedback: Feedback) -> None:
+        """Write what a person said of an answer.
+
+        Args:
+            name: The answer's id, by which its own line is found.
+            model: The model that answered.
+            label: The class that it predicted.
+            feedback: What the person said.
+        """
+        line = {
+            "time": _now(),
+            "id": name,
+            "model": model.short,
+            "label": label,
+            "feedback": feedback.verdict,
+            "claimed": feedback.claimed,
+        }
+        self._write(line)
+
+    def _write(self, line: Mapping[str, object]) -> None:
         # One call a line, so that lines of several threads do not mix.
         self.stream.write(f"{json.dumps(line)}\n")
         self.stream.flush()
@@ -50,3 +74,7 @@ class RequestLog:
         if self.salt:
             return hmac.new(self.salt, data, hashlib.sha256).hexdigest()
         return hashlib.sha256(data).hexdigest()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -24,6 +24,8 @@ from configs.visible_text import visible_lines
 from tasks.domain.hashing import sha256_of
 from tasks.domain.serving.admission import Capacity
 from tasks.service.answering import Answering
+from tasks.service.collecting.feedback_intake import FeedbackIntake
+from tasks.service.collecting.recent_answers import RecentAnswers
 from tasks.service.drifting import DayReport, DriftWatch
 from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
@@ -178,9 +180,11 @@ def open_service(
     drift = DriftWatch(explainer, settings, salt, _today, partial(_tell_day, metrics, records.on_day), _write_line)
     shadow = Shadow(source, follower, settings, records.on_shadow, _write_line)
     capacity, observers = Capacity(count_cores(), settings.queue), [drift.observe, shadow.observe]
-    answering = Answering(capacity, metrics, explainer, observers, [log.write])
+    recent = RecentAnswers()
+    answering = Answering(capacity, metrics, explainer, observers, [log.write, recent.remember])
+    feedback = FeedbackIntake(recent, metrics, log)
     state = ServiceState(
-        settings, follower, answering, metrics, Access(keys), Memory(settings), explainer, drift, shadow
+        settings, follower, answering, metrics, Access(keys), Memory(settings), explainer, drift, shadow, feedback
     )
     metrics.follow_shadow(shadow.counts)
     metrics.follow(lambda: (follower.model.identity if follower.model else None, state.following_age()))

@@ -8,7 +8,7 @@ from tasks.domain.serving.problems import ServiceProblem
 
 # Crockford's alphabet, in which the id of an answer sorts by time.
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ID_LETTERS, _BITS = 26, 5
+_ID_LETTERS, _TIME_LETTERS, _BITS = 26, 10, 5
 # The hex digits of a head's hash by which the header of an answer names it.
 _SHORT = 4
 
@@ -110,3 +110,13 @@ def write_id(milliseconds: int, chance: bytes) -> str:
     number = (milliseconds << 80) | int.from_bytes(chance, "big")
     shifts = range(_BITS * (_ID_LETTERS - 1), -1, -_BITS)
     return "".join(_LETTERS[(number >> shift) & 31] for shift in shifts)
+
+
+def read_time(name: str) -> float | None:
+    """Return when an answer was given, in seconds since 1970, by its id; None where the text is no id."""
+    if len(name) != _ID_LETTERS or not set(name) <= set(_LETTERS):
+        return None
+    number = 0
+    for letter in name[:_TIME_LETTERS]:
+        number = (number << _BITS) | _LETTERS.index(letter)
+    return number / 1000

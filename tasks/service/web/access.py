@@ -19,8 +19,8 @@ _SHORTEST = 16
 OPEN = {"/live", "/ready", "/ping"}
 # The page's own files hold nothing that is anybody's.
 OPEN_FOLDER = "/static/"
-#: The address of the page for people, whose browsers ask them for a password.
-PAGE = "/"
+#: The addresses of the page for people, whose browsers ask them for a password.
+FOR_PEOPLE = {"/", "/feedback"}
 
 
 def read_keys() -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def _is_open(path: str) -> bool:
 
 def _is_for_people(path: str) -> bool:
     """Return whether browsers ask for an address: the page, and the photographs that it shows."""
-    return path == PAGE or path.startswith(TRAINING_ADDRESS)
+    return path in FOR_PEOPLE or path.startswith(TRAINING_ADDRESS)
 
 
 def _password(headers: Mapping[str, str]) -> str:

@@ -11,8 +11,9 @@ from starlette.requests import ClientDisconnect
 
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service.metrics import Metrics
-from tasks.service.web.access import PAGE, Access
+from tasks.service.web.access import FOR_PEOPLE, Access
 from tasks.service.web.bodies import Message, Receive, Upload
+from tasks.service.web.origins import check_origin
 
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
@@ -21,7 +22,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
-    "Referrer-Policy": "no-referrer",
+    # Forms of the page need it: without a referrer browsers say that they come from no site.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 _FAILED, _SLOW = 400, 408
@@ -71,6 +73,7 @@ class Front:
 
         try:
             self._access.check(scope["path"], headers)
+            check_origin(scope["method"], headers)
             await self._app(scope, upload.receive, send_with_headers)
         except ServiceProblemError as error:
             await send_problem(send_with_headers, error.problem)
@@ -87,7 +90,7 @@ class Front:
     def _add_headers(self, message: Message, path: str, *, is_last: bool) -> None:
         """Add what every response has; after the last one of a connection, this side closes it."""
         headers = MutableHeaders(raw=message.setdefault("headers", []))
-        if path == PAGE and "WWW-Authenticate" in headers:
+        if path in FOR_PEOPLE and "WWW-Authenticate" in headers:
             # Browsers ask people for a password of this kind alone.
             headers["WWW-Authenticate"] = 'Basic realm="Pedigree", charset="UTF-8"'
         for name, value in _HEADERS.items():

@@ -19,6 +19,7 @@ from tasks.service.web.bodies import Body
 from tasks.service.web.contents import Photographs, check_json, check_type, take_apart
 from tasks.service.web.description import openapi
 from tasks.service.web.explanations import add_training_photographs, asks_why
+from tasks.service.web.feedback import add_feedback
 from tasks.service.web.state import ServiceState
 
 
@@ -34,6 +35,7 @@ def build_routes(state: ServiceState) -> APIRouter:
     router = APIRouter()
     _add_answers(router, state)
     add_training_photographs(router, state)
+    add_feedback(router, state)
     _add_health(router, state)
     _add_facts(router, state)
     return router

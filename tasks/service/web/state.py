@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from configs.servers import Serve
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 from tasks.service.answering import Answering
+from tasks.service.collecting.feedback_intake import FeedbackIntake
 from tasks.service.drifting import DriftWatch
 from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
@@ -30,6 +31,7 @@ class ServiceState:
         explainer: Holds what explains answers.
         drift: Keeps a sample of the pictures of a day.
         shadow: Compares the challenger that waits with the champion.
+        feedback: Takes what people say of answers.
         draining: Whether the service is about to stop.
     """
 
@@ -42,6 +44,7 @@ class ServiceState:
     explainer: Explainer
     drift: DriftWatch
     shadow: Shadow
+    feedback: FeedbackIntake
     draining: bool = False
 
     def model(self) -> ServedModel:

@@ -16,7 +16,10 @@ def test_versions_of_long_ago_are_forgotten() -> None:
     for number in range(1, 101):
         serving = replace(MODEL, version=str(number))
         metrics.count_answer(Answer(str(number), serving, "beagle", 0.9, True, {}, 1), "")  # noqa: FBT003 - sure
+        metrics.count_feedback(str(number), "beagle", "wrong")
         text = metrics.render().decode()
+    judged = [line for line in text.splitlines() if line.startswith("pedigree_feedback_total{")]
+    assert len(judged) == 2
     counted = [line for line in text.splitlines() if line.startswith("pedigree_answers_total{")]
     assert sorted(line.partition('version="')[2].partition('"')[0] for line in counted) == ["100", "99"]
     assert [line for line in text.splitlines() if line.startswith("pedigree_model{")] == [

@@ -91,6 +91,7 @@ _ASKED = _problems(
     ProblemKind.EMPTY_BODY,
     ProblemKind.MALFORMED,
     ProblemKind.NO_KEY,
+    ProblemKind.CROSS_SITE,
     ProblemKind.SLOW_BODY,
     ProblemKind.TOO_LARGE,
     ProblemKind.TOO_MANY,
@@ -163,6 +164,29 @@ INVOCATIONS: dict[str, Any] = _route(
         **_ASKED,
     },
     openapi_extra=_body({"application/json": _MLFLOW}),
+)
+_FEEDBACK = {"right": False, "label": "corgi"}
+_JUDGED = {"id": _ANSWER["id"], "label": "beagle", "verdict": "wrong", "claimed": "corgi"}
+FEEDBACK: dict[str, Any] = _route(
+    "Say whether an answer is right",
+    {
+        200: {"description": "It is noted; it is no label.", "content": _text(_JUDGED, schemas.JUDGED)},
+        **_problems(
+            ProblemKind.EMPTY_BODY,
+            ProblemKind.MALFORMED,
+            ProblemKind.NO_KEY,
+            ProblemKind.CROSS_SITE,
+            ProblemKind.UNKNOWN_ANSWER,
+            ProblemKind.SLOW_BODY,
+            ProblemKind.CONFLICT,
+            ProblemKind.GONE,
+            ProblemKind.TOO_LARGE,
+            ProblemKind.WRONG_TYPE,
+            ProblemKind.WRONG_HOST,
+            ProblemKind.BUSY,
+        ),
+    },
+    openapi_extra=_body(_text(_FEEDBACK, schemas.FEEDBACK)),
 )
 LIVE: dict[str, Any] = _route(
     "Tell whether the process is alive",

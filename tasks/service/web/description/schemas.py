@@ -14,6 +14,7 @@ _TEXT, _NUMBER, _WHOLE, _SHARE = (
     {"type": "number", "minimum": 0, "maximum": 1},
 )
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_ID = {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"}
 _EXAMPLE_SIDE = 64
 
 
@@ -64,7 +65,7 @@ MODEL = describe_object(
 _PROBABILITIES = _or_null({"type": "object", "additionalProperties": _SHARE})
 ANSWER = describe_object(
     {
-        "id": {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"},
+        "id": _ID,
         "label": _or_null(_TEXT),
         "probability": _or_null(_SHARE),
         "sure": {"type": "boolean"},
@@ -93,6 +94,16 @@ PREDICTIONS = describe_object(
             )
         )
     }
+)
+FEEDBACK = describe_object(
+    {
+        "right": {"type": "boolean"},
+        "label": {"type": "string", "description": "The class that a wrong answer should have named."},
+    },
+    "label",
+) | {"additionalProperties": False}
+JUDGED = describe_object(
+    {"id": _ID, "label": _TEXT, "verdict": {"enum": ["right", "wrong"]}, "claimed": _or_null(_TEXT)}
 )
 _ENCODED = {"type": "string", "format": "byte", "description": "Base64 of a file."}
 _RECORD = describe_object({"image": _ENCODED})

@@ -21,7 +21,9 @@ from tasks.domain.serving.answers import Answer, ModelIdentity
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.reports.pages.template import open_templates, read_style
 from tasks.service.models.served_model import ServedModel
+from tasks.service.web.bodies import Body
 from tasks.service.web.front import problem_headers
+from tasks.service.web.page.page_feedback import read_form, thank
 from tasks.service.web.page.page_text import (
     ShownAnswer,
     describe_answers,
@@ -83,7 +85,24 @@ def build_page_routes(state: ServiceState) -> APIRouter:
         # Its address changes with its content.
         return Response(file.data, media_type=file.kind, headers={"Cache-Control": "public, max-age=604800"})
 
+    _add_feedback(router, state)
     return router
+
+
+def _add_feedback(router: APIRouter, state: ServiceState) -> None:
+    """Add the address of the form that says whether an answer is right."""
+
+    @router.post("/feedback")
+    async def hear(request: Request) -> Response:
+        body = Body(request, state.settings, state.memory)
+        try:
+            name, feedback = read_form(await body.read())
+            judged = state.feedback.take(name, feedback)
+        except ServiceProblemError as error:
+            return _render(state, _present(state), problem=error.problem)
+        finally:
+            body.release()
+        return _render(state, _present(state), thanks=thank(judged.label, feedback))
 
 
 def _present(state: ServiceState) -> ModelIdentity | None:
@@ -96,14 +115,15 @@ def _render(
     shown: list[ShownAnswer] | None = None,
     problem: ServiceProblem | None = None,
     status: int = 200,
+    thanks: str = "",
 ) -> Response:
-    sentence = describe_problem(problem) if problem else describe_answers(shown or [])
+    sentence = describe_problem(problem) if problem else thanks or describe_answers(shown or [])
     settings = state.settings
     page = open_templates(_HERE / "templates").get_template("page.html.j2")
     text = page.render(
         title=f"{sentence or 'What does this photograph show?'} | Pedigree",
         sentence=sentence,
-        problem=problem,
+        kind="problem" if problem else "thanks" if thanks else "heard",
         shown=shown or [],
         facts=describe_model(model) if model else [],
         too_large=describe_problem(

@@ -60,6 +60,7 @@ class ShownAnswer:
         others: The further classes.
         milliseconds: What decoding and computing took.
         reasons: Why the answer; None where it has no reasons.
+        guess: The likeliest class, also where the model is not sure; empty where there is no answer.
         picture: The photograph as a data: address; empty where it is not shown.
     """
 
@@ -72,7 +73,13 @@ class ShownAnswer:
     others: Sequence[Bar]
     milliseconds: int
     reasons: Reasons | None
+    guess: str
     picture: str = ""
+
+    @property
+    def alternatives(self) -> Sequence[str]:
+        """Return the classes that it could be instead, in the order of the alphabet."""
+        return sorted(bar.label for bar in (*self.bars, *self.others) if bar.label != self.guess)
 
 
 def show_answer(answer: Answer, picture: str = "") -> ShownAnswer:
@@ -100,6 +107,7 @@ def show_answer(answer: Answer, picture: str = "") -> ShownAnswer:
         bars[seen:],
         round(answer.elapsed_ms),
         show_reasons(answer),
+        answer.label or "",
         picture,
     )
 

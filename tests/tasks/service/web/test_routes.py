@@ -125,6 +125,6 @@ def test_metrics_and_openapi_tell_what_there_is(client: httpx.Client, champions:
     assert 'pedigree_unusable_total{reason="not-an-image"} 1.0' in text
     assert f'pedigree_model{{dataset="{champions.dataset[:12]}",decision="1"' in text
     paths = client.get("/openapi.json").json()["paths"]
-    asked = {"/v1/predict", "/v1/training/{image}", "/v1/shadow", "/invocations"}
+    asked = {"/v1/predict", "/v1/answers/{answer}/feedback", "/v1/training/{image}", "/v1/shadow", "/invocations"}
     assert set(paths) == asked | {"/live", "/ready", "/ping", "/version", "/metrics"}
     assert client.get("/version").json()["model"]["head"] == champions.head(1).name

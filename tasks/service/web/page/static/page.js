@@ -62,7 +62,32 @@ const take = (files) => {
   ask();
 };
 
+// What somebody says of an answer stands in the place of its form, and is read out.
+const tell = async (feedback, button) => {
+  const fields = new URLSearchParams(new FormData(feedback));
+  fields.append(button.name, button.value);
+  const enable = (able) => feedback.querySelectorAll("button").forEach((other) => (other.disabled = !able));
+  enable(false);
+  try {
+    const response = await fetch("/feedback", { method: "POST", body: fields });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const place = document.createElement("p");
+    place.className = "spoken";
+    place.tabIndex = -1;
+    place.textContent = part("said", page).textContent;
+    feedback.replaceWith(place);
+    place.focus();
+  } catch {
+    enable(true);
+    say("The service cannot be reached, and nothing was noted. Try again in a moment.", "problem");
+  }
+};
+
 part("drop").hidden = false;
+part("answer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  tell(event.target, event.submitter);
+});
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   ask();

@@ -15,7 +15,7 @@ import pytest
 from tasks.service.web.access import KEY_VARIABLE
 from tests.browser import find_axe_violations, needs_chromium, open_page
 from tests.servers import wait_until
-from tests.tasks.service.champions import ChampionStore, ready, serving
+from tests.tasks.service.champions import CLASSES, ChampionStore, ready, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import FilePayload, JSHandle, Page
@@ -172,6 +172,46 @@ def test_photographs_are_chosen_dropped_pasted_and_asked_for_by_keyboard(served:
         page.keyboard.press("Enter")
         wait_for_headline(page, "I don't know")
     assert {urlsplit(url).netloc for url in asked} == {urlsplit(served.address).netloc}
+
+
+def say(page: "Page", button: str, label: str = "") -> None:
+    """Say of the answer that the page shows whether it is right."""
+    if label:
+        page.get_by_label("it is").select_option(label)
+    page.get_by_role("button", name=button, exact=True).click()
+
+
+@needs_chromium
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_people_say_whether_it_is_right(served: Served, script: bool) -> None:
+    """With and without script: the words are repeated, and where there is script they get the focus."""
+    other = next(label for label in CLASSES if label != served.label)
+    with open_page(served.address, *PHONE, java_script_enabled=script) as page:
+        for button, label, thanks in (
+            ("Yes", "", f"Thank you. You said that it is {served.label}."),
+            ("No", other, f"Thank you. You said that it is not {served.label}, but {other}."),
+            ("No", "", f"Thank you. You said that it is not {served.label}."),
+        ):
+            page.get_by_label("Choose photographs").set_input_files(photograph(served.sure))
+            if not script:
+                page.get_by_role("button", name="Ask").click()
+            say(page, button, label)
+            page.get_by_text(thanks, exact=True).wait_for()
+            if script:
+                assert page.locator(":focus").inner_text() == thanks
+                assert find_axe_violations(page) == []
+    counts = served.client.get("/metrics").text
+    assert f'pedigree_feedback_total{{label="{served.label}",verdict="wrong",version="1"}}' in counts
+
+
+def test_the_form_of_another_site_is_refused(served: Served) -> None:
+    """Neither a photograph nor feedback comes from elsewhere, and a form that says nothing is told so."""
+    for address in ("/", "/feedback"):
+        headers = TYPE | {"Sec-Fetch-Site": "cross-site"}
+        assert served.client.post(address, content=FORM % served.sure, headers=headers).status_code == 403
+    silent = served.client.post("/feedback", data={"answer": "x"})
+    assert silent.status_code == 400
+    assert "The form says neither yes nor no." in silent.text
 
 
 @needs_chromium
