@@ -9,7 +9,8 @@ from configs.environment import home
 from configs.errors import PedigreeError
 from configs.load import read_settings
 from flows.cli import backbone, data, model, servers, tables, terminal
-from flows.cli.help_page import hide_types_of_flags, print_version
+from flows.cli.answers import predict
+from flows.cli.help_page import hide_types, print_version
 from flows.cli.terminal import (
     Changes,
     Config,
@@ -149,6 +150,7 @@ def demo(as_json: Json = False) -> None:
         print_answer(plain, as_json, tables.render_demo(outcomes, home(), stack.service_address(home(), played_demo())))
 
 
+app.add_typer(predict.app)
 app.add_typer(data.app, name="data", rich_help_panel=_STORE)
 app.add_typer(model.app, name="model", rich_help_panel=_STORE)
 app.add_typer(backbone.app, name="backbone", rich_help_panel=_RETRAINING)
@@ -159,5 +161,5 @@ def main() -> None:
     """Run the command line; the installed program calls this."""
     terminal.prepare_streams()
     command = typer.main.get_command(app)
-    hide_types_of_flags(command)
+    hide_types(command)
     command()

@@ -3,7 +3,7 @@
 import importlib.metadata
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from configs.environment import code_version
 from flows.cli.terminal import write
@@ -26,6 +26,14 @@ def print_version(wanted: bool) -> None:  # noqa: FBT001 - the flag as it was gi
         raise typer.Exit
 
 
+class _Argument(TyperArgument):
+    """An argument whose help shows no type."""
+
+    def display_type_rich(self, ctx: object) -> str:  # noqa: ARG002 - as its base has it
+        """Return nothing."""
+        return ""
+
+
 def describe_version() -> str:
     """Return the version with the commit that it was made from, and whether anything was changed since."""
     code = code_version()
@@ -34,13 +42,18 @@ def describe_version() -> str:
     return f"pedigree {importlib.metadata.version('pedigree')} ({named})"
 
 
-def hide_types_of_flags(command: object) -> None:
-    """Leave out ``<bool>`` beside the flags of a command, and of those below it: a flag takes no value."""
+def hide_types(command: object) -> None:
+    """Leave out ``<bool>`` beside the flags of a command, and the Python type of its arguments; also of those below it.
+
+    A flag takes no value, and what an argument is stands beside it in words.
+    """
     if isinstance(command, TyperCommand | TyperGroup):
         help_option = command.get_help_option(typer.Context(command))
         for option in [*command.params, help_option]:
             if isinstance(option, TyperOption) and option.is_flag:
                 option.metavar = ""
+            elif isinstance(option, TyperArgument):
+                option.__class__ = _Argument
     if isinstance(command, TyperGroup):
         for below in command.commands.values():
-            hide_types_of_flags(below)
+            hide_types(below)

@@ -164,10 +164,24 @@ def identify_champion(entries: Sequence[Decision], name: str) -> ModelIdentity |
         The champion; None where there is none.
     """
     champion = find_champion(entries)
-    if champion is None:
-        return None
-    judged = next((entry for entry in entries if entry.model == champion.model and entry.decided_by_gate), champion)
-    return _identify(champion, name, _serving_since(entries), judged.time)
+    return identify_model(entries, champion, name) if champion else None
+
+
+def identify_model(entries: Sequence[Decision], decision: Decision, name: str) -> ModelIdentity:
+    """Return which model a decision is about.
+
+    Args:
+        entries: The ledger.
+        decision: An entry about the model, the last one where it does not serve.
+        name: The name of the registered model.
+
+    Returns:
+        The model, with the decision since which it serves, or the given one where another serves.
+    """
+    champion = find_champion(entries)
+    serves = champion is not None and champion.model == decision.model
+    judged = next((entry for entry in entries if entry.model == decision.model and entry.decided_by_gate), decision)
+    return _identify(decision, name, _serving_since(entries) if serves else decision.number, judged.time)
 
 
 def identify_challenger(entries: Sequence[Decision], name: str) -> Challenger | None:

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from flows.cli.app import app
-from flows.cli.help_page import describe_version, hide_types_of_flags
+from flows.cli.help_page import describe_version, hide_types
 from tests.flows.cli.test_app import PEDIGREE, pedigree
 from tests.servers import ROOT
 
@@ -29,7 +29,7 @@ def pages(command: TyperCommand | TyperGroup, name: str) -> Iterator[tuple[str, 
 def test_no_flag_asks_for_a_value() -> None:
     """Beside a flag stands no type, since it takes no value; --help is one as well."""
     command = typer.main.get_command(app)
-    hide_types_of_flags(command)
+    hide_types(command)
     assert isinstance(command, TyperGroup)
     types = dict(pages(command, "pedigree"))
     assert len(types) > 100

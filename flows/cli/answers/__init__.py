@@ -1,0 +1,1 @@
+"""Answers at the terminal: what a model says about files."""

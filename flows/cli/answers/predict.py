@@ -1,0 +1,102 @@
+"""The command ``pedigree predict``, and the table that it prints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from configs.errors import PedigreeError
+from configs.load import read_settings
+from configs.schema import Tracking
+from configs.visible_text import visible
+from flows.cli.terminal import Changes, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
+from tasks.domain.phrasing import count
+
+if TYPE_CHECKING:
+    from tasks.domain.serving.answers import ModelIdentity
+    from tasks.service.predicting import FilePrediction
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel="Answers")
+def predict(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Photographs, or folders of them.", show_default=False)
+    ],
+    version: Annotated[
+        str, typer.Option("--version", metavar="VERSION", help="Ask this model version, and not the champion.")
+    ] = "",
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Say what the champion sees in photographs, bit for bit as the service does (exit code 1: some have no answer)."""
+    with report_errors():
+        from tasks.reports.prefect_ui.pace_bar import show_pace
+        from tasks.service.models.store_models import StoreModels
+        from tasks.service.predicting import list_photographs, open_model, predict_files
+
+        photographs = list_photographs(files)
+        tracking = read_settings(config, changes or []).tracking if config else Tracking()
+        models = StoreModels(choose_store(config, changes, store), tracking.model)
+        with open_model(models, version) as model, show_pace("predict", len(photographs), "photographs") as advance:
+            predictions = []
+            for prediction in predict_files(model, photographs):
+                predictions.append(prediction)
+                advance(1)
+        answered = describe_predictions(model.identity, predictions)
+        print_answer(answered, as_json, render_predictions(model.identity, predictions))
+        if answered["unanswered"]:
+            raise PedigreeError(
+                f"{count(answered['unanswered'], 'file')} of {len(predictions):,} cannot be used as a photograph; all "
+                "others have an answer."
+            )
+
+
+def describe_predictions(model: "ModelIdentity", predictions: Sequence["FilePrediction"]) -> dict[str, Any]:
+    """Return predictions as JSON can hold them.
+
+    Args:
+        model: The model that made them.
+        predictions: One a file.
+
+    Returns:
+        The model, the predictions, and how many files have no answer.
+    """
+    return {
+        "model": model.to_dict(),
+        "predictions": [prediction.to_dict() for prediction in predictions],
+        "unanswered": sum(prediction.prediction.label is None for prediction in predictions),
+    }
+
+
+def render_predictions(model: "ModelIdentity", predictions: Sequence["FilePrediction"]) -> RenderableType:
+    """Render one line a file: the class and its probability, *I don't know*, or why there is no answer.
+
+    Args:
+        model: The model that made the predictions.
+        predictions: One a file.
+
+    Returns:
+        The table, and below it which model answered.
+    """
+    table = Table("file", "answer", box=None, padding=(0, 1), pad_edge=False)
+    table.add_column("probability", justify="right")
+    for prediction in predictions:
+        table.add_row(Text(visible(prediction.file), overflow="fold"), *_answer(prediction))
+    return Group(table, Text(f"\nBy {visible(model.name)} {model.short}, trained on version {model.dataset[:12]}."))
+
+
+def _answer(prediction: "FilePrediction") -> tuple[Text, str]:
+    answer = prediction.prediction
+    if answer.label is None or answer.probability is None:
+        return Text(f"no answer: {visible(answer.problem)}", "red"), ""
+    if answer.sure:
+        return Text(visible(answer.label), "green"), f"{answer.probability:.3f}"
+    return Text(f"I don't know: perhaps {visible(answer.label)}", "yellow"), f"{answer.probability:.3f}"
