@@ -8,6 +8,9 @@ from pydantic import Field, field_validator, model_validator
 from configs.sections import Section
 from configs.visible_text import find_secret
 
+#: Prefect's concurrency limit that all retrainings of a server share, whatever starts them.
+ONE_RETRAINING = "pedigree-retraining"
+
 NotifiedOutcome = Literal["promoted", "rejected", "needs-approval", "failed"]
 
 

@@ -16,11 +16,15 @@ from pydantic_core import PydanticUndefined
 from configs.load import Leaf, is_section, list_leaves, nest_fields, parse_section
 from configs.schema import Settings
 from configs.sections import Section
-from infra.orchestration.deployments import ONE_RETRAINING
+from configs.servers import ONE_RETRAINING
 from tasks.step import prepare_process
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+# A run that is killed holds the limit for as long; one that lives renews its hold when a quarter of it is left.
+_LEASE_SECONDS = 120
 
 
 def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
@@ -42,7 +46,9 @@ def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
         if deployment.id or not _limited():
             return function(*arguments, **named)
         # A run goes on where Prefect is gone for a while: two retrainings at once are harmless.
-        with concurrency(ONE_RETRAINING, strict=False, raise_on_lease_renewal_failure=False):
+        with concurrency(
+            ONE_RETRAINING, strict=False, raise_on_lease_renewal_failure=False, lease_duration=_LEASE_SECONDS
+        ):
             return function(*arguments, **named)
 
     return wrapper

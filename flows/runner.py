@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.credentials import prefect_login, set_prefect_login
 from configs.environment import check_home, home, prefect_address, prepare_environment
@@ -14,12 +14,15 @@ from configs.sections import Scale
 from configs.visible_text import shown
 from infra import stack
 from infra.local_stack import health
+from infra.local_stack.servers import HEARTBEAT
 from tasks.domain.ingestion.triggers import PollResult
 from tasks.domain.registry.model_record import Reproduction
 from tasks.domain.runs.results import Outcome, RunData
 from tasks.domain.training.cut_comparison import CutComparison
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from tasks.watching.event_queue import EventQueue
 
 
@@ -43,8 +46,8 @@ def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "", loo
         _prepare()
         from flows.retrain import retrain
 
-        state = retrain(**fill_form(settings, "watch"), force=force, as_of=as_of, return_state=True)
-        return state.result()
+        outcome: Outcome = _run(retrain, **fill_form(settings, "watch"), force=force, as_of=as_of)
+        return outcome
 
 
 def run_watch(settings: Settings) -> PollResult:
@@ -52,7 +55,8 @@ def run_watch(settings: Settings) -> PollResult:
     _prepare()
     from flows.watch import watch
 
-    return watch(**fill_form(settings), return_state=True).result()
+    poll_result: PollResult = _run(watch, **fill_form(settings))
+    return poll_result
 
 
 def run_rebuild(settings: Settings, as_of: str = "") -> RunData:
@@ -73,7 +77,8 @@ def run_rebuild(settings: Settings, as_of: str = "") -> RunData:
         _prepare()
         from flows.rebuild_dataset import rebuild
 
-        return rebuild(settings, as_of, return_state=True).result()
+        data: RunData = _run(rebuild, settings, as_of)
+        return data
 
 
 def run_compare(settings: Settings) -> CutComparison:
@@ -81,7 +86,8 @@ def run_compare(settings: Settings) -> CutComparison:
     _prepare()
     from flows.compare_cuts import compare
 
-    return compare(settings, return_state=True).result()
+    comparison: CutComparison = _run(compare, settings)
+    return comparison
 
 
 def run_reproduce(store: str, model: str, scale: Scale, *, from_pixels: bool = False) -> Reproduction:
@@ -100,7 +106,7 @@ def run_reproduce(store: str, model: str, scale: Scale, *, from_pixels: bool = F
     from flows.reproduce import reproduce
 
     form = {f"scale_{name}": value for name, value in scale.model_dump(mode="json").items()}
-    reproduction: Reproduction = reproduce(store_url=store, model=model, from_pixels=from_pixels, **form)
+    reproduction: Reproduction = _run(reproduce, store_url=store, model=model, from_pixels=from_pixels, **form)
     return reproduction
 
 
@@ -148,9 +154,16 @@ def _open_queue(settings: Settings) -> "EventQueue | None":
     return EventQueue(settings.watch.queue, resolve(settings).source.url, lambda line: sys.stderr.write(f"{line}\n"))
 
 
+def _run(flow: "Flow[..., Any]", *values: object, **parameters: object) -> Any:  # noqa: ANN401 - what the flow returns
+    from flows.terminal_runs import run_here
+
+    return run_here(flow, *values, **parameters).result()
+
+
 def _prepare() -> None:
     # The run log says what a person wants to read; Prefect's own lines go to its log file and its UI.
-    prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
+    quiet = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+    prepare_environment(**quiet, PREFECT_FLOWS_HEARTBEAT_FREQUENCY=HEARTBEAT)
     check_home()
     _find_prefect()
     prepare_environment(PEDIGREE_MLFLOW_PAGES=stack.mlflow_pages(home()))

@@ -14,7 +14,7 @@ from configs.errors import PedigreeError
 from configs.schema import Settings
 from configs.servers import Operations, Servers
 from configs.visible_text import shown
-from infra.local_stack import health, processes, servers, service
+from infra.local_stack import health, processes, servers, service, terminal_runs
 from infra.local_stack.guard import LINK
 from infra.local_stack.processes import Background
 from infra.local_stack.service import Served
@@ -83,6 +83,7 @@ def up(
         _wait(home, _PREFECT, lambda: health.responds(f"{prefect.address}/api/health"))
         login = prefect_login(home, prefect.address)
         health.check_prefect(f"{prefect.address}/api", login)
+        terminal_runs.crash_dead_runs(home, f"{prefect.address}/api", embedded=not server_settings.prefect_database)
         _ensure(home, _WORKER, lambda: _start_worker(home, prefect, mlflow))
         _wait(home, _MLFLOW, lambda: health.responds(f"{mlflow.address}/health"))
         health.check_mlflow(mlflow.address, mlflow_login(home, mlflow.address))

@@ -16,6 +16,7 @@ from configs.visible_text import visible
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
+    from prefect.context import TagsContext
     from prefect.futures import PrefectFuture
     from prefect.tasks import Task
 
@@ -80,12 +81,21 @@ class Step(Generic[P, R]):
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
         """Run the task, and return what the function returns."""
-        return self.task(*arguments, **named)
+        with _untagged():
+            return self.task(*arguments, **named)
 
     def submit(self, *arguments: P.args, **named: P.kwargs) -> "PrefectFuture[R]":
         """Run the task beside the flow, and return what its result can be asked of."""
-        future: PrefectFuture[R] = self.task.submit(*arguments, **named)
+        with _untagged():
+            future: PrefectFuture[R] = self.task.submit(*arguments, **named)
         return future
+
+
+def _untagged() -> "TagsContext":
+    """Keep a run's tags to the run: Prefect would ask its server for a limit of each tag before each task."""
+    from prefect.context import TagsContext
+
+    return TagsContext(current_tags=set())
 
 
 def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Step[P, R]]:

@@ -13,6 +13,7 @@ from configs.visible_text import shown
 from tasks.service.web.access import read_keys
 
 _LEFT_OVER = ["PENDING", "RUNNING", "CANCELLING"]
+_ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _LOCKED = (401, 403)
 _NOT_FOUND, _BUSY = 404, 503
 _WAITS = (0.2, 0.5, 1, 2, 4, 8, 0)  # seconds after each try; nobody waits after the last one
@@ -162,6 +163,30 @@ def crash_left_over_runs(prefect: str, login: Login, pool: str) -> None:
     state = {"type": "CRASHED", "name": "Crashed", "message": "The worker was stopped; the next run carries on."}
     for run in _ask(f"{prefect}/api/flow_runs/filter", login, run_filter):
         _ask(f"{prefect}/api/flow_runs/{run['id']}/set_state", login, {"state": state, "force": True})
+
+
+def crash_run(api: str, login: Login, run: str, message: str) -> None:
+    """Set a run to crashed, unless it has ended already or Prefect does not know it.
+
+    Args:
+        api: The address of Prefect's API.
+        login: The HTTP header that logs in.
+        run: The flow run's id.
+        message: What people read about it.
+
+    Raises:
+        HTTPError: Prefect refuses the request.
+    """
+    url = f"{api.rstrip('/')}/flow_runs/{run}"
+    try:
+        present = _ask(url, login)
+    except HTTPError as error:
+        if error.code != _NOT_FOUND:
+            raise
+        return
+    if present["state_type"] not in _ENDED:
+        state = {"type": "CRASHED", "name": "Crashed", "message": message}
+        _ask(f"{url}/set_state", login, {"state": state, "force": True})
 
 
 def _status(url: str, headers: Login) -> int:

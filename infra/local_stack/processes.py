@@ -77,7 +77,22 @@ def start(
         )
     if listener:
         listener.close()
-    background = Background(process.pid, psutil.Process(process.pid).create_time(), address)
+    return record_process(record, process.pid, address)
+
+
+def record_process(record: Path, pid: int, address: str) -> Background:
+    """Record a process in a file.
+
+    Args:
+        record: The file.
+        pid: The process id.
+        address: The address that it serves.
+
+    Returns:
+        The process, as recorded.
+    """
+    record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    background = Background(pid, psutil.Process(pid).create_time(), address)
     record.write_text(json.dumps(asdict(background)), encoding="utf-8")
     return background
 
@@ -137,7 +152,7 @@ def terminate(processes: Sequence[psutil.Process], patience: float) -> None:
     psutil.wait_procs(stubborn, timeout=patience)
 
 
-_FOLDERS = ("stack", "prefect", "mlflow-artifacts", "demo", "serving")
+_FOLDERS = ("stack", "prefect", "mlflow-artifacts", "demo", "serving", "runs")
 _FILES = ("mlflow.db", "mlflow-users.db", "unexpected-error.txt")
 # A store in the home folder keeps its permissions, since a group may share it.
 

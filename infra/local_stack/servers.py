@@ -22,6 +22,8 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 # Each server listens on the first free port from here on.
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 LOOPBACK = "127.0.0.1"
+#: Seconds between two heartbeats of a run; after ten that did not come it counts as dead.
+HEARTBEAT = "30"
 # -P: a folder named infra in the current folder must not be imported.
 _GUARDED = [sys.executable, "-P", "-m", "infra.local_stack.serve"]
 # MLflow refuses a shorter password, and says so only in its log.
@@ -158,7 +160,7 @@ def start_worker(record: Path, home: Path, prefect: str, mlflow: str, pool: str)
     command += ["--pool", pool, "--type", "process", "--name", pool]
     variables = environment_with_login(home, f"{prefect}/api") | {"PEDIGREE_MLFLOW_PAGES": mlflow}
     # As in prefect.yaml: runs of this pool take no variables from outside.
-    variables["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = "30"
+    variables["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = HEARTBEAT
     return processes.start(record, command, variables, f"{prefect}/work-pools/work-pool/{pool}")
 
 

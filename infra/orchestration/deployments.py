@@ -15,6 +15,7 @@ from configs.environment import prefect_address
 from configs.errors import PedigreeError
 from configs.load import fill_form
 from configs.schema import Settings
+from configs.servers import ONE_RETRAINING
 from configs.visible_text import shown
 from infra.local_stack import health
 from infra.local_stack.servers import environment_with_login
@@ -79,8 +80,6 @@ def _automation(silence: timedelta) -> "AutomationCore":
 
 
 POOL = "pedigree"
-#: Prefect's concurrency limit that all retrainings of a server share, whatever starts them.
-ONE_RETRAINING = "pedigree-retraining"
 _RETRAINS = "flows.retrain.retrain"
 _FILE = Path(__file__).parents[1] / "prefect.yaml"
 # The sections that a deployment's form has; deployments that are not named have all.

@@ -12,6 +12,7 @@ from prefect.exceptions import ObjectNotFound
 from configs import schema
 from configs.errors import PedigreeError
 from configs.load import fill_form
+from configs.servers import ONE_RETRAINING
 from tasks.domain.hashing import sha256_of
 from tasks.domain.ingestion import triggers
 from tasks.domain.ingestion.source_objects import SourceFilter
@@ -100,9 +101,24 @@ def trigger_retraining(poll_result: PollResult, settings: schema.Settings) -> Po
 
 
 def _at_work(client: SyncPrefectClient) -> FlowRun | None:
+    """Return a retraining that works.
+
+    One that runs at a terminal has no worker that would report its death. It renews its hold on the limit of one
+    retraining all the time, so where nobody holds that, it is dead or is about to wait.
+    """
     runs = client.read_flow_runs(
         flow_filter=FlowFilter.model_validate({"name": {"any_": ["retrain"]}}),
         flow_run_filter=FlowRunFilter.model_validate({"state": _AT_WORK}),
-        limit=1,
     )
-    return runs[0] if runs else None
+    deployed = [run for run in runs if run.deployment_id]
+    if deployed or not runs:
+        return deployed[0] if deployed else None
+    return runs[0] if _held(client) else None
+
+
+def _held(client: SyncPrefectClient) -> bool:
+    """Return whether a retraining holds the limit; also where nobody has made one, since nobody can tell then."""
+    try:
+        return client.read_global_concurrency_limit_by_name(ONE_RETRAINING).active_slots > 0
+    except ObjectNotFound:
+        return True

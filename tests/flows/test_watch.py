@@ -18,13 +18,15 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.concurrency.sync import concurrency
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Completed, Crashed, Pending, Scheduled
+from prefect.states import Completed, Crashed, Pending, Running, Scheduled
 
 from configs import schema
 from configs.errors import PedigreeError
 from configs.load import fill_form, parse_settings, resolve
 from configs.schema import Settings
+from configs.servers import ONE_RETRAINING
 from flows.decorators import one_at_a_time
 from flows.runner import poll_repeatedly, run_watch
 from infra.orchestration.deployments import deploy_to_server
@@ -82,6 +84,11 @@ def deployed(
         client.delete_deployment(deployment)
 
 
+@flow(name="retrain")
+def _retrain() -> None:
+    """Stand for a retraining: only its states matter here."""
+
+
 def runs(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
     """List the runs of a deployment that somebody or something started, not the scheduler."""
     chosen = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
@@ -123,6 +130,26 @@ def test_a_look_starts_one_retraining_whatever_woke_it(
     wait_until(lambda: runs(client, deployed["watch"]), 60, "a look that an event asked for")
     assert run_watch(settings).state == "Nothing new"
     assert [run.id for run in runs(client, deployed["retrain"])] == [run.id]
+
+
+@pytest.mark.usefixtures("prefect_server", "deployed")
+def test_a_look_waits_for_no_dead_retraining(client: SyncPrefectClient, settings: Settings, tmp_path: Path) -> None:
+    """A retraining at a terminal works as long as somebody holds the limit; a dead one loses its hold, and counts not.
+
+    One of a deployment always counts: its worker reports how it ends.
+    """
+    elsewhere = settings.model_copy(update={"store": schema.Store(url=str(tmp_path / "store"))})
+    run = client.create_flow_run(_retrain, name="at a terminal", state=Running())
+    with concurrency(ONE_RETRAINING):
+        assert "the retraining at a terminal works" in run_watch(elsewhere).why
+    poll_result = run_watch(elsewhere)
+    assert poll_result.state == "Started", poll_result
+    name = poll_result.why.rpartition(" ")[2]
+    (started,) = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate({"name": {"any_": [name]}}))
+    client.set_flow_run_state(started.id, Running(), force=True)
+    assert f"the retraining {name} works" in run_watch(elsewhere).why
+    for dead in (run, started):
+        client.set_flow_run_state(dead.id, Crashed(), force=True)
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -13,9 +13,10 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 
 from configs.load import parse_settings, resolve
 from configs.schema import Settings
+from configs.servers import ONE_RETRAINING
 from infra.local_stack import health
 from infra.orchestration import deployments
-from infra.orchestration.deployments import NAME, ONE_RETRAINING
+from infra.orchestration.deployments import NAME
 from tests.servers import PrefectServer, prefect_server
 
 _SETTINGS = {"source": {"url": "/photos"}, "store": {"url": "/store"}}
