@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from configs.environment import absolute, embedded_mlflow
+from configs.environment import absolute, embedded_mlflow, home
 from configs.errors import SettingsError
 from configs.schema import RETIRED, Settings, Tracking
 from configs.sections import TLS_FILES, Scale, Section
@@ -40,7 +40,7 @@ def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:
     Raises:
         SettingsError: The file cannot be read, or a setting is wrong.
     """
-    values = _changed(path, changes)
+    values = _with_store(_changed(path, changes))
     operations = _operations(values, path)
     settings = parse_settings(
         {name: section for name, section in values.items() if name not in Operations.model_fields}, str(path)
@@ -50,6 +50,14 @@ def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:
         raise SettingsError(message)
     _note_retired(values, path)
     return resolve(settings)
+
+
+def _with_store(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with the store in Pedigree's home folder, where MLflow's database lies, if they name none."""
+    section = values.setdefault("store", {})
+    if isinstance(section, dict):
+        section.setdefault("url", str(home() / "store"))
+    return values
 
 
 def _note_retired(values: Mapping[str, Any], path: Path) -> None:

@@ -27,7 +27,10 @@ RETIRED = frozenset({"epochs", "patience", "batch", "learning_rate", "dropout", 
 class Store(Section):
     """The store, which Pedigree owns: append-only, addressed by content."""
 
-    url: str = Field(description="Folder or bucket that Pedigree writes to: a path, file:///… or s3://bucket/prefix.")
+    url: str = Field(
+        description="Folder or bucket that Pedigree writes to: a path, file:///… or s3://bucket/prefix. "
+        "A settings file that leaves it out means the folder store in Pedigree's home folder."
+    )
     images: Literal["copy", "reference"] = Field(
         default="copy",
         description="What is kept of an original: copy: its bytes. reference: its key and version in a source that "

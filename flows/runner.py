@@ -38,6 +38,7 @@ def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "", loo
     Returns:
         How the run ended.
     """
+    _check_source(settings, as_of)
     from flows.quiet_run import looked_at
 
     with looked_at("retrain", settings, anyway=force or bool(as_of) or not look) as found:
@@ -52,6 +53,7 @@ def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "", loo
 
 def run_watch(settings: Settings) -> PollResult:
     """Run the watch flow: poll the source once, and start the deployed retraining where there is a reason."""
+    _check_source(settings)
     _prepare()
     from flows.watch import watch
 
@@ -69,6 +71,7 @@ def run_rebuild(settings: Settings, as_of: str = "") -> RunData:
     Returns:
         What was ingested, the labels, and the dataset version.
     """
+    _check_source(settings, as_of)
     from flows.quiet_run import looked_at
 
     with looked_at("rebuild", settings, anyway=bool(as_of)) as found:
@@ -83,6 +86,7 @@ def run_rebuild(settings: Settings, as_of: str = "") -> RunData:
 
 def run_compare(settings: Settings) -> CutComparison:
     """Run the compare flow: measure each cut of the backbone."""
+    _check_source(settings)
     _prepare()
     from flows.compare_cuts import compare
 
@@ -158,6 +162,15 @@ def _run(flow: "Flow[..., Any]", *values: object, **parameters: object) -> Any: 
     from flows.terminal_runs import run_here
 
     return run_here(flow, *values, **parameters).result()
+
+
+def _check_source(settings: Settings, as_of: str = "") -> None:
+    """Raise PedigreeError within a second where the source is not there; a former day is read from the store alone."""
+    prepare_environment()
+    if not as_of:
+        from tasks.ingestion.source_check import check_source
+
+        check_source(settings)
 
 
 def _prepare() -> None:

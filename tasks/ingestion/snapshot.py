@@ -1,16 +1,17 @@
 """The step that lists the source, and stores what has changed since the last listing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from configs import schema
 from configs.errors import PedigreeError, SettingsError
 from configs.sections import Source
-from tasks.domain.ingestion.source_objects import Snapshot, describe_passed_over
+from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
 from tasks.domain.runs.known_inputs import snapshot_inputs
+from tasks.ingestion.source_check import describe_empty_source
 from tasks.ingestion.source_listing import look_up_source
 from tasks.step import log_line, step
 from tasks.stores.files.checksums import Checksums
@@ -47,7 +48,7 @@ def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> S
     versions = store.known_results.table_versions("snapshot")
     last, previous = store.snapshots.listings(source.url, answered)
     if not listed.num_rows:
-        raise PedigreeError(_describe_empty_source(source.url, previous.num_rows, former.passed_over))
+        raise PedigreeError(describe_empty_source(source.url, previous.num_rows, former.passed_over))
     differing = altered_rows(previous, listed).num_rows
     if differing >= FEW and (
         refusal := check_vanished(source, previous["key"].to_pylist(), vanished(previous, listed))
@@ -67,18 +68,6 @@ def _note_known(store: Store, listed: Snapshot, changed: int, versions: Mapping[
     if now["objects"].number == versions["objects"].number + bool(changed):
         last_change = listed.taken if changed else store.snapshots.last_change(listed.source)
         known.write("snapshot", snapshot_inputs(listed.source, listed.listing), now, {"changed": last_change})
-
-
-def _describe_empty_source(source: str, held: int, passed_over: Sequence[tuple[str, int]]) -> str:
-    """Return a sentence that the source is empty and what to do, which depends on whether it held photographs."""
-    passed = describe_passed_over(passed_over)
-    but = f", but for what is passed over ({passed})" if passed else ""
-    if held:
-        return (
-            f"The source {source} is empty{but}, and held {count(held, 'object')} before: nothing was learned. Look "
-            "whether the disk is mounted and the address is right."
-        )
-    return f"The source {source} is empty{but}: put photographs into it, one folder a class."
 
 
 def _take_on_trust(checksums: Checksums) -> None:

@@ -25,7 +25,7 @@ def test_shipped_settings_are_valid(name: str) -> None:
         (LEAST + "training: {sed: 1}", (), "there is no setting training.sed; did you mean training.seed?"),
         (LEAST + "fine_tuning: {epochs: 0}", (), "fine_tuning.epochs = 0 is not allowed"),
         (LEAST + "training: {l2: fast}", (), "training.l2 = 'fast' is not allowed"),
-        ("source: {url: photos}", (), "the setting store is missing"),
+        ("store: {url: store}", (), "the setting source is missing"),
         ("just words", (), "must hold sections"),
         ("source: [", (), "is not valid YAML in line"),
         (LEAST, ("training.seed",), "write it as section.setting=value"),
@@ -52,6 +52,16 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, changes: tuple[str,
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_without_an_address_the_store_lies_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever moves PEDIGREE_HOME moves the store with it, unless a settings file names another place for it."""
+    monkeypatch.setenv("PEDIGREE_HOME", str(tmp_path / "home"))
+    short, shipped = _written(tmp_path, "source: {url: photos}"), CONFIGS / "nightly.yaml"
+    for path in (short, shipped):
+        assert read_settings(path).store.url == str(tmp_path / "home" / "store")
+    assert read_settings(short, ["store.images=reference"]).store.url == str(tmp_path / "home" / "store")
+    assert read_settings(short, ["store.url=/elsewhere"]).store.url == "/elsewhere"
 
 
 @pytest.mark.parametrize("url", ["postgresql://ann:hush@db/prefect", "postgresql://ann@db/prefect?password=hush"])
