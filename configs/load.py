@@ -1,19 +1,17 @@
 """Settings files: read, validated, changed by options, and laid out as the fields of a form."""
 
-import difflib
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from configs.environment import absolute, embedded_mlflow, home
 from configs.errors import SettingsError
+from configs.explanations import LONGEST_SHOWN, explain
 from configs.schema import RETIRED, Settings, Tracking
 from configs.sections import TLS_FILES, Scale, Section
 from configs.servers import Operations
@@ -21,10 +19,6 @@ from configs.visible_text import shown
 from configs.yaml_text import LONGEST, read_yaml
 
 S = TypeVar("S", bound=Section)
-
-# The most characters of what somebody wrote that an error repeats.
-_SHOWN = 100
-_NUMBER = re.compile(r"[-+.\d][-+.:\w]*")
 
 
 def read_settings(path: Path, changes: Sequence[str] = ()) -> Settings:
@@ -131,7 +125,7 @@ def parse_section(section: type[S], path: tuple[str, ...], values: Mapping[str, 
 
 def _describe(origin: str, error: ValidationError, path: tuple[str, ...] = ()) -> str:
     first = error.errors(include_url=False)[0]
-    return f"{origin}: {_explain({**first, 'loc': (*path, *first['loc'])})}"
+    return f"{origin}: {explain({**first, 'loc': (*path, *first['loc'])})}"
 
 
 def resolve(settings: Settings) -> Settings:
@@ -171,7 +165,7 @@ def _operations(values: Mapping[str, Any], path: Path) -> Operations:
             {name: section for name, section in values.items() if name in Operations.model_fields}
         )
     except ValidationError as error:
-        raise SettingsError(f"{path}: {_explain(error.errors(include_url=False)[0])}") from None
+        raise SettingsError(f"{path}: {explain(error.errors(include_url=False)[0])}") from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -193,43 +187,12 @@ def _apply(values: dict[str, Any], change: str) -> None:
     name, equals, text = change.partition("=")
     section, dot, setting = name.partition(".")
     if not (equals and dot and isinstance(values.setdefault(section, {}), dict)):
-        message = f"--set {shown(change[:_SHOWN])}: write it as section.setting=value, such as training.seed=1."
+        message = f"--set {shown(change[:LONGEST_SHOWN])}: write it as section.setting=value, such as training.seed=1."
         raise SettingsError(message)
-    value = read_yaml(text, f"--set {name[:_SHOWN]}")
+    value = read_yaml(text, f"--set {name[:LONGEST_SHOWN]}")
     if value is None:
-        raise SettingsError(f"--set {name[:_SHOWN]}= has no value: write one, or '' for none.")
+        raise SettingsError(f"--set {name[:LONGEST_SHOWN]}= has no value: write one, or '' for none.")
     values[section][setting] = value
-
-
-def _explain(error: ErrorDetails) -> str:
-    path = [str(part) for part in error["loc"]]
-    name = ".".join(path)
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, [*_names(Settings), *_names(Operations)], n=1)
-        return f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ".")
-    if error["type"] == "missing":
-        return f"the setting {name} is missing."
-    if error["type"] == "secret":
-        return f"{name} {error['msg']}."
-    if error["type"] == "value_error":
-        return f"{error['ctx']['error']}."
-    wrong = f"{name} = {_shown(error['input'])} is not allowed: {error['msg'][0].lower()}{error['msg'][1:]}"
-    choices = re.findall("'([^']*)'", str(error["ctx"]["expected"])) if error["type"] == "literal_error" else []
-    near = difflib.get_close_matches(str(error["input"]), choices, n=1)
-    return f"{wrong}; did you mean {near[0]}?" if near else f"{wrong}."
-
-
-def _shown(value: object) -> str:
-    """Format a value of the settings: numbers as they are, words in quotes, long texts cut off."""
-    text = shown(value if isinstance(value, str) and _NUMBER.fullmatch(value) else repr(value))
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        yield prefix + name
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _names(field.annotation, f"{prefix}{name}.")
 
 
 @dataclass(frozen=True, slots=True)
