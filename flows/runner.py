@@ -161,7 +161,7 @@ def _open_queue(settings: Settings) -> "EventQueue | None":
 def _run(flow: "Flow[..., Any]", *values: object, **parameters: object) -> Any:  # noqa: ANN401 - what the flow returns
     from flows.terminal_runs import run_here
 
-    return run_here(flow, *values, **parameters).result()
+    return run_here(flow, *values, **parameters)
 
 
 def _check_source(settings: Settings, as_of: str = "") -> None:

@@ -1,15 +1,16 @@
 """Runs in this process, at a terminal: each is tagged, sends a heartbeat, and is crashed in Prefect if it dies."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 from prefect import Flow, tags
 from prefect.client.base import ServerType
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import MissingResult
 from prefect.settings import PREFECT_API_URL
 
 from configs.environment import home
@@ -20,7 +21,7 @@ from infra.local_stack.terminal_runs import EMBEDDED
 _TAGS = ("pedigree", "terminal")
 
 
-def run_here(flow: Flow[..., Any], *values: object, **parameters: object) -> State[Any]:
+def run_here(flow: Flow[..., Any], *values: object, **parameters: object) -> Any:  # noqa: ANN401 - what the flow returns
     """Run a flow in this process, watched over by the watchdog of runs at a terminal.
 
     Args:
@@ -29,10 +30,10 @@ def run_here(flow: Flow[..., Any], *values: object, **parameters: object) -> Sta
         **parameters: Parameters by name.
 
     Returns:
-        The final state.
+        What the flow returns, or what its final state holds.
     """
     address = _guarded(PREFECT_API_URL.value())
-    begun = []
+    begun, returned = [], list[Any]()
 
     def record(_flow: Flow[..., Any], run: FlowRun, _state: State[Any]) -> None:
         begun.append(str(run.id))
@@ -41,11 +42,47 @@ def run_here(flow: Flow[..., Any], *values: object, **parameters: object) -> Sta
     hooks: list[Any] = [record]
     with tags(*_TAGS):
         watched: Any = flow.with_options(on_running=hooks)
+        watched.fn = _keeping(flow.fn, returned)
         state: State[Any] = watched(*values, **parameters, return_state=True)
     # A run that was interrupted, or whose end Prefect did not hear of, keeps its record for the watchdog.
     for run in begun:
         terminal_runs.forget_run(home(), run)
-    return state
+    return _result(state, returned)
+
+
+def _keeping(function: Callable[..., Any], returned: list[Any]) -> Callable[..., Any]:
+    """Return a flow's function that keeps what it returns."""
+
+    @wraps(function)
+    def keeping(*values: object, **parameters: object) -> object:
+        returned.append(function(*values, **parameters))
+        return returned[-1]
+
+    return keeping
+
+
+def _result(state: State[Any], returned: list[Any]) -> Any:  # noqa: ANN401 - what the flow returns
+    """Return the result of a run.
+
+    Where the server has taken the final state and its answer is lost, Prefect's client asks again, is given the
+    server's copy of the state in place of the function's, and that copy holds no data.
+
+    Args:
+        state: The final state, as Prefect's client knows it.
+        returned: What the flow's function returned, if it did.
+
+    Returns:
+        What the flow returns, or what its final state holds.
+
+    Raises:
+        MissingResult: The state holds no data, and the function did not return.
+    """
+    try:
+        return state.result()
+    except MissingResult:
+        if not returned:
+            raise
+        return returned[-1].result() if isinstance(returned[-1], State) else returned[-1]
 
 
 @cache

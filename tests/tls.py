@@ -1,4 +1,4 @@
-"""What stands between Pedigree and S3 in some places: TLS with a CA of one's own, a proxy, or no S3 at all."""
+"""What stands between Pedigree and a server in some places: TLS with a CA of one's own, a proxy, or no server."""
 
 import socket
 import ssl
@@ -109,13 +109,13 @@ def busy_in_front(endpoint: str) -> Iterator[tuple[str, list[str]]]:
 
     Yields the address, and the list of what was refused.
     """
-    host, refused, seen = endpoint.removeprefix("http://"), list[str](), set[str]()
+    refused, seen = list[str](), set[str]()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Busy(_HandingOn):
+        host = endpoint.removeprefix("http://")
 
         def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self._read_body()
             request = f"{self.command} {self.path}"
             is_refused = request not in seen and crc32(request.encode()) % 2 == 0
             seen.add(request)
@@ -123,30 +123,75 @@ def busy_in_front(endpoint: str) -> Iterator[tuple[str, list[str]]]:
                 refused.append(request)
                 self._reply(503, {}, b"<Error><Code>SlowDown</Code><Message>Please reduce your rate.</Message></Error>")
                 return
-            far = HTTPConnection(host)
-            far.request(self.command, self.path, body, dict(self.headers))
-            answer = far.getresponse()
-            self._reply(answer.status, dict(answer.getheaders()), answer.read())
-            far.close()
-
-        def _reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-            self.send_response_only(status)
-            kept = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
-            for name, value in ({"Content-Length": str(len(body))} | kept).items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+            self._reply(*self._ask(body))
 
         do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _answer  # noqa: N815 - names of the standard library
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+    with _serving(Busy) as address:
+        yield address, refused
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+@contextmanager
+def losing_answers(endpoint: str, question: bytes) -> Iterator[tuple[str, list[str]]]:
+    """Hand requests on to a server, and lose its answer to the first that holds the question: 503 in its place.
+
+    Yields the address, and the list of what was lost.
+    """
+    lost: list[str] = []
+
+    class Losing(_HandingOn):
+        host = endpoint.removeprefix("http://")
+
+        def _answer(self) -> None:
+            body = self._read_body()
+            answer = self._ask(body)
+            if question in body and not lost:
+                lost.append(f"{self.command} {self.path}")
+                answer = (503, {"Retry-After": "0"}, b"")
+            self._reply(*answer)
+
+        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = do_PATCH = _answer  # noqa: N815 - names of the standard library
+
+    with _serving(Losing) as address:
+        yield address, lost
+
+
+class _HandingOn(BaseHTTPRequestHandler):
+    """Hand a request on to another server."""
+
+    protocol_version = "HTTP/1.1"
+    host: ClassVar[str]
+
+    def _read_body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        far = HTTPConnection(self.host)
+        far.request(self.command, self.path, body, dict(self.headers))
+        answer = far.getresponse()
+        content = answer.read()
+        far.close()
+        return answer.status, dict(answer.getheaders()), content
+
+    def _reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.send_response_only(status)
+        kept = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+        for name, value in ({"Content-Length": str(len(body))} | kept).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", refused
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
@@ -174,14 +219,8 @@ def answering(status: int, body: bytes, headers: Mapping[str, str] | None = None
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with _serving(Handler) as address:
+        yield address
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Runs at a terminal that are killed, by whatever signal, with Prefect's embedded server and with one of one's own."""
+"""Runs at a terminal that are killed, by whatever signal, with Prefect's embedded server and with one of one's own; and lost answers."""
 
 import json
 import os
@@ -17,11 +17,15 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import Completed, Running
 
 from configs.environment import home
+from configs.load import parse_settings, resolve
+from flows.runner import run_watch
 from infra.local_stack.terminal_runs import EMBEDDED, crash_dead_runs
 from tests.servers import ROOT, PrefectServer, wait_until
+from tests.tls import losing_answers
 
 # The command line as a user runs it, which stops for good when the source has been listed.
 COMMAND = """
@@ -131,3 +135,20 @@ def test_what_no_watchdog_saw_is_crashed_later(prefect_server: PrefectServer) ->
         assert current()["ended"] == StateType.COMPLETED
         assert [path.stem for path in folder.glob("*.json")] == [str(runs["other"].id)]
         (folder / f"{runs['other'].id}.json").unlink()
+
+
+def test_a_lost_answer_to_the_final_state_loses_no_result(
+    prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that the server has completed says how it ended, though the server's answer never came.
+
+    Prefect's client sends the final state again, is refused, and is given the server's copy, which holds no data.
+    """
+    (tmp_path / "photos").mkdir()
+    values = {"source": {"url": str(tmp_path / "photos")}, "store": {"url": str(tmp_path / "store")}}
+    with losing_answers(prefect_server.url, b'"COMPLETED"') as (address, lost):
+        monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
+        # The log is sent in the background, and would still be on its way when nobody hands it on any more.
+        with temporary_settings(updates={PREFECT_API_URL: f"{address}/api", PREFECT_LOGGING_TO_API_ENABLED: False}):
+            assert run_watch(resolve(parse_settings(values, "test"))).state == "Nothing new"
+    assert [request.rpartition("/")[2] for request in lost] == ["set_state"]
