@@ -1,4 +1,4 @@
-"""Runs at a terminal that are killed, by whatever signal, with Prefect's embedded server and with one of one's own; and lost answers."""
+"""Runs at a terminal that are killed, by whatever signal, or of whose end Prefect's answer is lost."""
 
 import json
 import os
@@ -24,6 +24,7 @@ from configs.environment import home
 from configs.load import parse_settings, resolve
 from flows.runner import run_watch
 from infra.local_stack.terminal_runs import EMBEDDED, crash_dead_runs
+from tasks.stores.objects.object_store import open_bucket
 from tests.servers import ROOT, PrefectServer, wait_until
 from tests.tls import losing_answers
 
@@ -144,11 +145,11 @@ def test_a_lost_answer_to_the_final_state_loses_no_result(
 
     Prefect's client sends the final state again, is refused, and is given the server's copy, which holds no data.
     """
-    (tmp_path / "photos").mkdir()
+    open_bucket(str(tmp_path / "photos")).create("a/1.jpg", b"a picture")
     values = {"source": {"url": str(tmp_path / "photos")}, "store": {"url": str(tmp_path / "store")}}
     with losing_answers(prefect_server.url, b'"COMPLETED"') as (address, lost):
         monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
         # The log is sent in the background, and would still be on its way when nobody hands it on any more.
         with temporary_settings(updates={PREFECT_API_URL: f"{address}/api", PREFECT_LOGGING_TO_API_ENABLED: False}):
-            assert run_watch(resolve(parse_settings(values, "test"))).state == "Nothing new"
+            assert run_watch(resolve(parse_settings(values, "test"))).why.startswith("1 new image")
     assert [request.rpartition("/")[2] for request in lost] == ["set_state"]
