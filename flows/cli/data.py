@@ -9,12 +9,14 @@ from configs.errors import PedigreeError
 from configs.load import read_settings
 from flows.cli import data_tables as screens
 from flows.cli.terminal import (
+    All,
     Changes,
     Config,
     Json,
     StoreConfig,
     StoreUrl,
     choose_engine,
+    choose_most,
     choose_store,
     print_answer,
     report_errors,
@@ -32,14 +34,18 @@ _Version = Annotated[
 
 @app.command("list")
 def list_versions(
-    config: StoreConfig = None, changes: Changes = None, store: StoreUrl = None, as_json: Json = False
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    everything: All = False,
+    as_json: Json = False,
 ) -> None:
     """List the dataset versions, the newest last, and what was decided about each."""
     with report_errors():
         from tasks.catalog.versions import versions
 
         listing = versions(choose_store(config, changes, store))
-        print_answer(listing.to_dict(), as_json, screens.render_versions(listing))
+        print_answer(listing.to_dict(), as_json, screens.render_versions(listing, choose_most(everything)), paged=True)
 
 
 @app.command()
@@ -55,7 +61,7 @@ def show(
         from tasks.catalog import versions
 
         details = versions.show(choose_store(config, changes, store), version)
-        print_answer(details.to_dict(), as_json, screens.render_version_details(details))
+        print_answer(details.to_dict(), as_json, screens.render_version_details(details), paged=True)
 
 
 @app.command()
@@ -66,6 +72,7 @@ def diff(
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,
+    everything: All = False,
     as_json: Json = False,
 ) -> None:
     """Show what differs from A to B: images, labels, splits, attributes; of models also predictions that flipped."""
@@ -78,7 +85,12 @@ def diff(
             from tasks.catalog.export import write_report
 
             write_report(opened, comparison, html, show_pace)
-        print_answer(comparison.to_dict(), as_json, screens.render_version_comparison(comparison, html))
+        print_answer(
+            comparison.to_dict(),
+            as_json,
+            screens.render_version_comparison(comparison, html, choose_most(everything)),
+            paged=True,
+        )
 
 
 @app.command("find")
@@ -90,6 +102,7 @@ def find_uses(
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,
+    everything: All = False,
     as_json: Json = False,
 ) -> None:
     """List every version and model that used an image or came from a version, and with -c the Prefect run of each."""
@@ -98,7 +111,7 @@ def find_uses(
 
         tracking = read_settings(config, changes or []).tracking if config else None
         lineage = find(choose_store(config, changes, store), word, tracking)
-        print_answer(lineage.to_dict(), as_json, screens.render_lineage(lineage))
+        print_answer(lineage.to_dict(), as_json, screens.render_lineage(lineage, choose_most(everything)), paged=True)
 
 
 @app.command()
@@ -110,6 +123,7 @@ def rejects(
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,
+    everything: All = False,
     as_json: Json = False,
 ) -> None:
     """List the photographs that are no training images, each with the reason."""
@@ -117,7 +131,7 @@ def rejects(
         from tasks.catalog import versions
 
         listing = versions.rejects(choose_store(config, changes, store), version)
-        print_answer(listing.to_dict(), as_json, screens.render_rejects(listing))
+        print_answer(listing.to_dict(), as_json, screens.render_rejects(listing, choose_most(everything)), paged=True)
 
 
 @app.command()
@@ -161,6 +175,7 @@ def verify(
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,
+    everything: All = False,
     as_json: Json = False,
 ) -> None:
     """Hash every image and every record of a version again, and name what is damaged."""
@@ -169,7 +184,12 @@ def verify(
 
         opened, engine = choose_store(config, changes, store), choose_engine(config, changes)
         verification = proof.verify(opened, version, show_pace, engine)
-        print_answer(verification.to_dict(), as_json, screens.render_verification(verification))
+        print_answer(
+            verification.to_dict(),
+            as_json,
+            screens.render_verification(verification, choose_most(everything)),
+            paged=True,
+        )
         if verification.damage:
             number, first = len(verification.damage), verification.damage[0].what
             message = f"Version {verification.dataset[:12]} is damaged in {number:,} places, the first is {first}"

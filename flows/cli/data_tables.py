@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.visible_text import visible
+from flows.cli.tables import older
 from tasks.domain.ingestion.source_objects import describe_passed_over
 from tasks.domain.phrasing import SHORT, count
 
@@ -33,17 +34,25 @@ _A = {
     "backbone": "a backbone",
     "night": "a run of Prefect's",
 }
-# The most entries of a kind that a screen names; --json names all.
+# The most versions and runs that a sentence names; --json names all.
 _MOST = 20
 
 
-def render_versions(listing: "Versions") -> RenderableType:
-    """Render the versions, one a line."""
+def render_versions(listing: "Versions", most: int) -> RenderableType:
+    """Render the newest versions, one a line.
+
+    Args:
+        listing: All of them.
+        most: How many are shown.
+
+    Returns:
+        The table, and how many older ones there are.
+    """
     table = _table("version", "written", "images", "classes", "decisions")
-    for version in listing.versions:
+    for version in listing.versions[-most:]:
         counts = ("damaged", "") if version.problem else (f"{version.images:,}", f"{version.classes:,}")
         table.add_row(version.hash[:SHORT], version.written[:16].replace("T", " "), *counts, _decisions(version))
-    return table
+    return Group(*older(len(listing.versions) - most), table)
 
 
 def render_version_details(details: "VersionDetails") -> RenderableType:
@@ -65,12 +74,13 @@ def render_version_details(details: "VersionDetails") -> RenderableType:
     return Group(head, table, *(Text(visible(line)) for line in lines))
 
 
-def render_version_comparison(comparison: "VersionComparison", page: Path | None) -> RenderableType:
+def render_version_comparison(comparison: "VersionComparison", page: Path | None, most: int) -> RenderableType:
     """Render how many images differ in each way, and name the first of them.
 
     Args:
         comparison: What differs between two versions or two models.
         page: The page that was written, if one was.
+        most: How many of each kind are named.
 
     Returns:
         The counts, the lists, and where the page is.
@@ -78,12 +88,16 @@ def render_version_comparison(comparison: "VersionComparison", page: Path | None
     difference, flips = comparison.difference, comparison.flips
     head = Text(f"From {comparison.before[:SHORT]} to {comparison.after[:SHORT]}: {_counts(difference)}")
     parts = [
-        *([_named(kind, [_flip(flip) for flip in flips.select(kind)]) for kind in _KINDS] if flips else ()),
-        _named("added", [_row(row) for row in difference.added]),
-        _named("removed", [_row(row) for row in difference.removed]),
-        _named("relabelled", [_pair(pair, pair.before.label, pair.after.label) for pair in difference.relabelled]),
-        _named("other split", [_pair(pair, pair.before.split, pair.after.split) for pair in difference.resplit]),
-        _named("other attributes", [_pair(pair, *map(_words, _attributes(pair))) for pair in difference.redescribed]),
+        *([_named(kind, [_flip(flip) for flip in flips.select(kind)], most) for kind in _KINDS] if flips else ()),
+        _named("added", [_row(row) for row in difference.added], most),
+        _named("removed", [_row(row) for row in difference.removed], most),
+        _named(
+            "relabelled", [_pair(pair, pair.before.label, pair.after.label) for pair in difference.relabelled], most
+        ),
+        _named("other split", [_pair(pair, pair.before.split, pair.after.split) for pair in difference.resplit], most),
+        _named(
+            "other attributes", [_pair(pair, *map(_words, _attributes(pair))) for pair in difference.redescribed], most
+        ),
     ]
     predictions = [Text(_flip_counts(comparison.models, flips))] if comparison.models and flips else []
     return Group(
@@ -91,20 +105,32 @@ def render_version_comparison(comparison: "VersionComparison", page: Path | None
     )
 
 
-def render_lineage(lineage: "Lineage") -> RenderableType:
-    """Render where an image was used, and each model, one a line."""
+def render_lineage(lineage: "Lineage", most: int) -> RenderableType:
+    """Render where an image was used, and each model, one a line.
+
+    Args:
+        lineage: What a word means, and what was made from it.
+        most: How many uses and models are shown.
+
+    Returns:
+        The lists.
+    """
     uses = [f"{use.dataset[:SHORT]}  {use.label}, {use.split}  {use.key}" for use in lineage.images]
-    parts = [Text(f"{lineage.word} is {_A[lineage.what]}."), _named("used in version", uses)]
-    parts += [] if uses else [_named("versions", [name[:SHORT] for name in lineage.versions])]
+    parts = [Text(f"{lineage.word} is {_A[lineage.what]}."), _named("used in version", uses, most)]
+    parts += [] if uses else [_named("versions", [name[:SHORT] for name in lineage.versions], most)]
     table = _table("decision", "model", "version", "run")
-    for model in lineage.models:
+    for model in lineage.models[-most:]:
         serves = ", serves" if model.champion else ""
         table.add_row(
             f"{model.decision} {model.outcome}{serves}", model.model_version, model.dataset[:SHORT], model.run_id
         )
     runs = sorted({f"{model.run_id[:SHORT]}: {_run_address(model)}" for model in lineage.models if model.flow_run})
-    parts += [Text(), table] if lineage.models else [Text("No model was decided about that used it.")]
-    return Group(*(part for part in (*parts, _named("the runs in Prefect", runs)) if part is not None))
+    parts += (
+        [Text(), *older(len(lineage.models) - most), table]
+        if lineage.models
+        else [Text("No model was decided about that used it.")]
+    )
+    return Group(*(part for part in (*parts, _named("the runs in Prefect", runs, most)) if part is not None))
 
 
 def _run_address(model: "ModelDecision") -> str:
@@ -130,8 +156,16 @@ def render_removed_image(removal: "RemovedImage") -> RenderableType:
     return Text(f"{text}{lost}{cards}{original}")
 
 
-def render_rejects(listing: "Rejects") -> RenderableType:
-    """Render how many objects were rejected for each reason, and name the first of each."""
+def render_rejects(listing: "Rejects", most: int) -> RenderableType:
+    """Render how many objects were rejected for each reason, and name the first of each.
+
+    Args:
+        listing: All of them.
+        most: How many of each reason are named.
+
+    Returns:
+        The table, and the names.
+    """
     passed = describe_passed_over(listing.passed_over.items())
     beside = [Text(visible(f"passed over: {passed}"))] if passed else []
     if not listing.absent:
@@ -142,7 +176,7 @@ def render_rejects(listing: "Rejects") -> RenderableType:
         groups.setdefault(exclusion.reason, []).append(f"{exclusion.key}: {exclusion.detail}")
     for reason, lines in groups.items():
         table.add_row(reason, f"{len(lines):,}")
-    parts = [part for reason, lines in groups.items() if (part := _named(reason, lines))]
+    parts = [part for reason, lines in groups.items() if (part := _named(reason, lines, most))]
     return Group(table, *parts, *(Text(visible(f"waits: {line}")) for line in listing.waiting), *beside)
 
 
@@ -162,12 +196,20 @@ def render_exported_version(export: "ExportedVersion") -> RenderableType:
     return Text(f"{held}, with manifest.csv, in {export.folder}")
 
 
-def render_verification(version: "Verification") -> RenderableType:
-    """Render that a version is whole, or what is damaged."""
+def render_verification(version: "Verification", most: int) -> RenderableType:
+    """Render that a version is whole, or what is damaged.
+
+    Args:
+        version: What was verified.
+        most: How many places of damage are named.
+
+    Returns:
+        The sentence, or the list.
+    """
     if not version.damage:
         parts = f"{count(version.images, 'image')}, {count(version.decisions, 'decision')} and all that belongs to them"
         return Text("\n".join((f"Version {version.dataset[:SHORT]} is whole: {parts}", *version.notes)))
-    damage = _named("damaged", [f"{damage.what}: {damage.detail}" for damage in version.damage]) or Text()
+    damage = _named("damaged", [f"{damage.what}: {damage.detail}" for damage in version.damage], most) or Text()
     return Group(damage, *map(Text, version.notes))
 
 
@@ -194,11 +236,11 @@ def _counts(difference: "VersionDiff") -> str:
     return ", ".join(f"{len(part):,} {name}" for name, part in numbers.items())
 
 
-def _named(title: str, lines: Sequence[str]) -> RenderableType | None:
+def _named(title: str, lines: Sequence[str], most: int) -> RenderableType | None:
     if not lines:
         return None
-    more = [f"  and {len(lines) - _MOST:,} more, which --json lists"] if len(lines) > _MOST else []
-    return Text("\n".join(["", title, *(f"  {visible(line)}" for line in lines[:_MOST]), *more]))
+    more = [f"  and {len(lines) - most:,} more, which --all lists"] if len(lines) > most else []
+    return Text("\n".join(["", title, *(f"  {visible(line)}" for line in lines[:most]), *more]))
 
 
 def _flip_counts(models: tuple[str, str], flips: "PredictionFlips") -> str:

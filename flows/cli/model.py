@@ -9,7 +9,18 @@ import typer
 from configs.errors import PedigreeError, SettingsError
 from configs.load import read_settings
 from flows.cli import tables as screens
-from flows.cli.terminal import Changes, Config, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
+from flows.cli.terminal import (
+    All,
+    Changes,
+    Config,
+    Json,
+    StoreConfig,
+    StoreUrl,
+    choose_most,
+    choose_store,
+    print_answer,
+    report_errors,
+)
 
 if TYPE_CHECKING:
     from tasks.promotion.aliases import Approver, Workspace
@@ -27,14 +38,18 @@ _By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; els
 
 @app.command("list")
 def list_models(
-    config: StoreConfig = None, changes: Changes = None, store: StoreUrl = None, as_json: Json = False
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    everything: All = False,
+    as_json: Json = False,
 ) -> None:
     """List the model versions, the newest last: the last decision about each, and which ones serve or are held."""
     with report_errors():
         from tasks.catalog.models import models
 
         listing = models(choose_store(config, changes, store))
-        print_answer(listing.to_dict(), as_json, screens.render_models(listing))
+        print_answer(listing.to_dict(), as_json, screens.render_models(listing, choose_most(everything)), paged=True)
 
 
 @app.command()
@@ -51,7 +66,7 @@ def show(
 
         tracking = read_settings(config, changes or []).tracking if config else None
         details = models.show(choose_store(config, changes, store), version, tracking)
-        print_answer(details.to_dict(), as_json, screens.render_model_details(details))
+        print_answer(details.to_dict(), as_json, screens.render_model_details(details), paged=True)
         if details.alarm:
             raise PedigreeError(f"{details.alarm}.")
 
@@ -69,7 +84,7 @@ def why(
         from tasks.catalog import models
 
         history = models.why(choose_store(config, changes, store), version)
-        print_answer(history.to_dict(), as_json, screens.render_model_history(history))
+        print_answer(history.to_dict(), as_json, screens.render_model_history(history), paged=True)
 
 
 @app.command()

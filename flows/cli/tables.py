@@ -126,15 +126,29 @@ def describe_left_alone(names: Sequence[str]) -> list[str]:
     return [f"left alone, as somebody set it in Prefect: {name}" for name in names]
 
 
-def render_models(listing: "Models") -> RenderableType:
-    """Render the model versions, one a line."""
+def older(number: int) -> list[Text]:
+    """Say how many older entries a list leaves out, if any, and how they are shown."""
+    return [Text(f"{number:,} older ones are not shown: --all shows them.")] if number > 0 else []
+
+
+def render_models(listing: "Models", most: int) -> RenderableType:
+    """Render the newest model versions, one a line, and those before that serve or are held.
+
+    Args:
+        listing: All of them.
+        most: How many are shown.
+
+    Returns:
+        The table, and how many older ones there are.
+    """
     if not listing.models:
         return Text("Nothing was decided yet: pedigree retrain makes the first model.")
     numbers = [model.version for model in listing.models]
     twice = len(set(numbers)) < len(numbers)
     head = ["head"] if twice else []
     table = Table("version", *head, "decided", "outcome", "by", "accuracy", "now", box=None, padding=(0, 1))
-    for model in listing.models:
+    shown = [model for place, model in enumerate(listing.models, most) if place >= len(numbers) or model.roles]
+    for model in shown:
         accuracy = model.figures.get("accuracy")
         figure = "" if accuracy is None else f"{accuracy:.3f}"
         when = model.time[:16].replace("T", " ")
@@ -148,10 +162,11 @@ def render_models(listing: "Models") -> RenderableType:
             figure,
             ", ".join(model.roles),
         )
+    beside = older(len(numbers) - len(shown))
     if not twice:
-        return table
+        return Group(*beside, table)
     warning = "MLflow gave some numbers twice, since it lost versions: name those models by their heads."
-    return Group(table, Text(warning))
+    return Group(*beside, table, Text(warning))
 
 
 def render_model_details(details: "ModelDetails") -> RenderableType:

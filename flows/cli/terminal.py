@@ -21,6 +21,7 @@ from configs.schema import Settings
 from configs.sections import Scale
 from configs.servers import Operations
 from configs.visible_text import json_text, shown, visible_lines
+from flows.cli.pager import page
 
 if TYPE_CHECKING:
     from tasks.engine.engine import Engine
@@ -130,6 +131,10 @@ Changes = Annotated[
     ),
 ]
 
+All = Annotated[bool, typer.Option("--all", help="Show every entry, and not the first or newest 20 alone.")]
+#: The most entries of a list that a screen shows without --all; --json has all.
+MOST = 20
+
 StoreConfig = Annotated[
     Path | None, typer.Option("--config", "-c", help="The settings file that names the store, as in retrain.")
 ]
@@ -152,19 +157,21 @@ def report_errors() -> Iterator[None]:
         _fail(_unexpected(error), 1)
 
 
-def print_answer(plain: dict[str, Any], as_json: bool, screen: RenderableType) -> bool:  # noqa: FBT001 - the flag as it was given
+def print_answer(plain: dict[str, Any], as_json: bool, screen: RenderableType, *, paged: bool = False) -> bool:  # noqa: FBT001 - the flag as it was given
     """Print the answer of a command.
 
     Args:
         plain: The answer as a JSON object.
         as_json: Print that and nothing else.
         screen: The answer for people.
+        paged: Show it in a pager where it is longer than the terminal.
 
     Returns:
         False where nobody reads it any more.
     """
     if not as_json:
-        return write(render(screen))
+        text = render(screen)
+        return (paged and page(text)) or write(text)
     text = json_text(plain)
     return write(f"{text if can_show(text) else json.dumps(plain)}\n")
 
@@ -188,6 +195,11 @@ def choose_store(config: Path | None, changes: list[str] | None, store: str | No
     from tasks.stores.store import Store
 
     return Store(read_settings(config, changes or []).store.url if config else absolute(store or ""))
+
+
+def choose_most(everything: bool) -> int:  # noqa: FBT001 - the flag as it was given
+    """Return how many entries of a list a screen shows: all that there are, where everything is asked for."""
+    return sys.maxsize if everything else MOST
 
 
 def choose_scale(config: Path | None, changes: list[str] | None) -> Scale:

@@ -51,7 +51,7 @@ def predict(
                 predictions.append(prediction)
                 advance(1)
         answered = describe_predictions(model.identity, predictions)
-        print_answer(answered, as_json, render_predictions(model.identity, predictions))
+        print_answer(answered, as_json, render_predictions(model.identity, predictions), paged=True)
         if answered["unanswered"]:
             raise PedigreeError(
                 f"{count(answered['unanswered'], 'file')} of {len(predictions):,} cannot be used as a photograph; all "

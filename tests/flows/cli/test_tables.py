@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from flows.cli.tables import _figures, render_demo, render_stack
-from flows.cli.terminal import render
+from flows.cli.tables import _figures, render_demo, render_models, render_stack
+from flows.cli.terminal import choose_most, render
 from infra.stack import Part, Status
+from tasks.catalog.models import Model, Models
 from tasks.domain.training.calibration import NEVER
 
 
@@ -28,3 +29,18 @@ def test_the_stack_says_what_a_part_waits_for() -> None:
     waiting = Part("service", "running", "http://127.0.0.1:8080", "the ledger has no champion yet")
     assert "The service waits: the ledger has no champion yet." in render(render_stack(Status((waiting,))))
     assert Status((waiting,)).to_dict()["service"]["waits"] == waiting.waits
+
+
+def test_a_long_list_shows_the_newest_and_whatever_serves() -> None:
+    """Of thirty models the newest twenty are listed, and an older one that serves; --all lists every one."""
+    models = [
+        Model(
+            str(number), "2026-11-01T02:00:00+00:00", "promoted", "", ("champion",) * (number == 3), "data", {}, "head"
+        )
+        for number in range(1, 31)
+    ]
+    listing = Models("store", tuple(models))
+    lines = render(render_models(listing, 20)).splitlines()
+    assert lines[0] == "9 older ones are not shown: --all shows them."
+    assert [line.split()[0] for line in lines[2:]] == ["3", *map(str, range(11, 31))]
+    assert len(render(render_models(listing, choose_most(everything=True))).splitlines()) == 31
