@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Literal, cast
 
 Kind = Literal["at least", "at most", "not worse by"]
-Scope = Literal["all", "class", "slice", "attribute", "data", "served"]
+Scope = Literal["all", "class", "slice", "attribute", "data", "served", "live"]
 
 #: Figures of a whole set of images, and whether more is better.
 FIGURES = {
@@ -31,6 +31,10 @@ SERVED = "served as evaluated"
 RELABELLED = "relabelled"
 #: The share of a class's labels that are probably wrong, by the features.
 SUSPECTS = "suspects"
+#: The share of live photographs that challenger and champion answer differently.
+LIVE = "live disagreement"
+#: How the rule begins that the gate adds itself: the challenger must be better, or likely to be.
+IMPROVEMENT = "better at"
 #: What stands for every class, slice or attribute.
 ANY = {"class": "any class", "slice": "any slice", "attribute": "any attribute"}
 DEFAULT_RULES = (
@@ -59,6 +63,7 @@ _PARTS: dict[str, Scope] = {
 _NAMED = 12
 _COUNTS = ("images", "classes lost")
 _DATA = ("classes lost", "label conflicts", "drift")
+_WHOLE: dict[str, Scope] = {**dict.fromkeys(FIGURES, "all"), **dict.fromkeys(_DATA, "data"), LIVE: "live"}
 _UNBOUNDED = ("log_loss", *_COUNTS)
 
 
@@ -170,13 +175,13 @@ def suggest_nearest(word: str, choices: Iterable[str]) -> str:
 
 def _subject(subject: str, text: str) -> tuple[str, Scope, str]:
     figure, _, of = subject.partition(" of ")
-    if not of and (figure in FIGURES or figure in _DATA):
-        return figure, "data" if figure in _DATA else "all", ""
+    if not of and figure in _WHOLE:
+        return figure, _WHOLE[figure], ""
     if of and figure in _PARTS:
         return figure, _scope(figure, of), of
     if figure in _PARTS:
         raise ValueError(f"the rule {text!r} does not say of what: write {figure} of {ANY[_PARTS[figure]]}")
-    figures = [*FIGURES, *_DATA, *_PARTS]
+    figures = [*_WHOLE, *_PARTS]
     raise ValueError(f"the rule {text!r} names {figure!r}, which is no figure: {suggest_nearest(figure, figures)}")
 
 

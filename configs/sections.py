@@ -111,6 +111,9 @@ class Gate(Section):
     when_silent: Literal["pass", "fail", "ask"] = Field(
         default="pass", description="What a rule counts as that has too few test images: it is inconclusive."
     )
+    live_answers: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=200, description="Live answers of both models from which on their live disagreement counts as known."
+    )
     when_champion_fails: Literal["stop", "absolute"] = Field(
         default="stop",
         description="Where the champion no longer loads: stop, or apply only the rules that need no champion.",

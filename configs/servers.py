@@ -140,6 +140,15 @@ class Serve(Section):
         default=200,
         description="Distinct pictures a day from which on a day is compared with the test images; 0 compares none.",
     )
+    shadow: bool = Field(
+        default=True,
+        description="Whether a challenger that waits answers photographs too, unheard, beside the champion.",
+    )
+    shadow_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.05,
+        description="Share of photographs for a challenger on another backbone, whose network is loaded beside the "
+        "champion's; 0 compares no such challenger.",
+    )
     show_training: bool = Field(
         default=False, description="Whether whoever may ask is shown training photographs, and not their labels alone."
     )

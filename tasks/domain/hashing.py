@@ -1,6 +1,7 @@
 """Hashing: the canonical form of values and the hashes that identify them."""
 
 import hashlib
+import hmac
 import json
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -66,3 +67,17 @@ def refuse_several(word: str, things: str, hashes: Collection[str]) -> None:
         names = name_apart(sorted(hashes)[:_MOST])
         more = f" and {len(hashes) - _MOST:,} more" if len(hashes) > _MOST else ""
         raise AmbiguousError(f"{word} fits {len(hashes):,} {things}, {', '.join(names)}{more}: give more digits.")
+
+
+def hash_photograph(data: bytes, salt: bytes = b"") -> str:
+    """Return the name by which a client's photograph is written down.
+
+    Args:
+        data: The bytes of its file.
+        salt: Makes names comparable only for whoever knows it; empty for plain SHA-256, by which ``pedigree data find``
+            knows an image.
+
+    Returns:
+        64 hex digits.
+    """
+    return hmac.new(salt, data, hashlib.sha256).hexdigest() if salt else sha256_of_bytes(data)

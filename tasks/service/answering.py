@@ -56,6 +56,10 @@ class Answering:
         """Return how many photographs are at work or wait."""
         return self._present
 
+    def is_idle(self) -> bool:
+        """Return whether no photograph is at work or waits."""
+        return not self._present
+
     @property
     def most(self) -> int:
         """Return the most photographs that are taken on at once."""

@@ -73,7 +73,12 @@ class Metrics:
             ["agrees"],
             registry=registry,
         )
-        self._shadow_counts: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self._shadow_dropped = Gauge(
+            "pedigree_shadow_dropped",
+            "Photographs that a challenger's own network was to answer, dropped since the service was busy.",
+            registry=registry,
+        )
+        self._shadow_counts: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self._following: Callable[[], tuple[ModelIdentity | None, float]] = lambda: (None, float("inf"))
         self._shown: ModelIdentity | None = None
 
@@ -81,8 +86,8 @@ class Metrics:
         """Ask, whenever metrics are read, which model serves and how many seconds ago that was confirmed."""
         self._following = ask
 
-    def follow_shadow(self, ask: Callable[[], tuple[int, int]]) -> None:
-        """Ask, whenever metrics are read, how many answers of the challenger agree with the champion's, and differ."""
+    def follow_shadow(self, ask: Callable[[], tuple[int, int, int]]) -> None:
+        """Ask, whenever metrics are read, how many of the challenger's answers agree, differ, and were dropped."""
         self._shadow_counts = ask
 
     def count_request(self, address: str, status: int) -> None:
@@ -167,8 +172,10 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return all metrics as Prometheus reads them."""
-        for word, number in zip(("true", "false"), self._shadow_counts(), strict=True):
+        agree, differ, dropped = self._shadow_counts()
+        for word, number in (("true", agree), ("false", differ)):
             self._shadow.labels(word).set(number)
+        self._shadow_dropped.set(dropped)
         identity, age = self._following()
         self._age.set(age)
         if identity != self._shown:

@@ -1,13 +1,12 @@
 """The request log: a line of JSON a photograph or judgement, with hashes; never a name, an address, or a pixel."""
 
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO
 
+from tasks.domain.hashing import hash_photograph
 from tasks.domain.serving.answers import Answer, ModelIdentity
 from tasks.domain.serving.feedback import Feedback
 
@@ -35,7 +34,7 @@ class RequestLog:
         line = {
             "time": _now(),
             "id": answer.id,
-            "image": self._hash(data),
+            "image": hash_photograph(data, self.salt),
             "model": answer.model.short,
             "label": answer.label,
             "probability": answer.probability,
@@ -69,11 +68,6 @@ class RequestLog:
         # One call a line, so that lines of several threads do not mix.
         self.stream.write(f"{json.dumps(line)}\n")
         self.stream.flush()
-
-    def _hash(self, data: bytes) -> str:
-        if self.salt:
-            return hmac.new(self.salt, data, hashlib.sha256).hexdigest()
-        return hashlib.sha256(data).hexdigest()
 
 
 def _now() -> str:

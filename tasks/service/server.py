@@ -21,7 +21,7 @@ from configs.environment import home, secret
 from configs.errors import SettingsError
 from configs.servers import Serve
 from configs.visible_text import visible_lines
-from tasks.domain.hashing import sha256_of
+from tasks.domain.hashing import hash_photograph, sha256_of
 from tasks.domain.serving.admission import Capacity
 from tasks.service.answering import Answering
 from tasks.service.collecting.feedback_intake import FeedbackIntake
@@ -178,10 +178,14 @@ def open_service(
     explainer = Explainer(source, follower, settings, _write_line)
     salt = secret(SALT_VARIABLE).encode() or os.urandom(_SALT_BYTES)
     drift = DriftWatch(explainer, settings, salt, _today, partial(_tell_day, metrics, records.on_day), _write_line)
-    shadow = Shadow(source, follower, settings, records.on_shadow, _write_line)
-    capacity, observers = Capacity(count_cores(), settings.queue), [drift.observe, shadow.observe]
-    recent = RecentAnswers()
+    recent, observers = RecentAnswers(), [drift.observe]
+    capacity = Capacity(count_cores(), settings.queue)
     answering = Answering(capacity, metrics, explainer, observers, [log.write, recent.remember])
+    name = partial(hash_photograph, salt=log.salt)
+    shadow = Shadow(source, follower, settings, answering.is_idle, name, records.on_shadow, _write_line)
+    # The one asks whether anybody waits, and the other tells it of each photograph.
+    observers.append(shadow.observe)
+    follower.spare = shadow.spare
     feedback = FeedbackIntake(recent, metrics, log)
     state = ServiceState(
         settings, follower, answering, metrics, Access(keys), Memory(settings), explainer, drift, shadow, feedback

@@ -1,54 +1,68 @@
-"""Shadowing: a challenger that waits for a person answers every photograph beside the champion, and nobody hears it."""
+"""Shadowing: a challenger that waits answers photographs beside the champion, and nobody hears it."""
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from secrets import token_hex
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from configs.servers import Serve
-from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.serving.answers import ModelIdentity
 from tasks.domain.serving.shadow import Agreement, ShadowAnswer
 from tasks.modeling.packaged_model import Prediction, predict_features
+from tasks.service.models.checked_model import build_checked_model
 from tasks.service.models.following import Follower
 from tasks.service.models.model_source import Challenger, ModelSource
-from tasks.service.models.served_model import Observation
+from tasks.service.models.served_model import Observation, ServedModel
+from tasks.service.sampling import Sampler
 
 if TYPE_CHECKING:
     from tasks.modeling.head.head import Head
 
 # Seconds after which a comparison that goes on is recorded again.
 _RECORD_SECONDS = 600.0
+# A challenger that cannot be loaded is tried again after so many seconds, twice as many each time.
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 3600.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Pair:
-    """A champion, and the challenger in its shadow."""
+    """A champion, and the challenger in its shadow: by a head on the champion's features, or by a second network."""
 
     champion: ModelIdentity
     challenger: Challenger
-    head: "Head"
-    agreement: Agreement
+    share: float
+    head: "Head | None" = None
+    sampler: Sampler | None = None
+    agreement: Agreement = field(default_factory=Agreement)
+    #: Tells the comparisons of several services, and of one that was started anew, apart.
+    name: str = field(default_factory=lambda: token_hex(8))
 
     @property
     def keys(self) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
         return self.champion.key, self.challenger.identity.key
 
     def to_dict(self) -> dict[str, Any]:
-        return self.agreement.to_dict(self.champion.to_dict(), self.challenger.identity.to_dict())
+        plain = self.agreement.to_dict(self.champion.to_dict(), self.challenger.identity.to_dict())
+        dropped = self.sampler.dropped if self.sampler else 0
+        facts = {"name": self.name, "waits_for": self.challenger.waits_for, "share": self.share, "dropped": dropped}
+        return facts | plain
 
 
 @dataclass
 class Shadow:
-    """Compares the challenger that waits with the champion, on features that are there anyway.
+    """Compares the challenger that waits with the champion.
 
-    A challenger on another backbone would need the network a second time, and is left out.
+    On the champion's backbone it answers every photograph, on features that are there anyway. On another one its
+    network is loaded beside the champion's, and answers a share of the photographs while the service is idle.
 
     Attributes:
-        source: Says which challenger waits, and holds its head.
+        source: Says which challenger waits, and holds its files.
         follower: Holds the champion.
-        settings: How often the source is asked.
+        settings: How often the source is asked, and which share of the photographs a second network sees.
+        is_idle: Says whether nobody waits for an answer.
+        name_photograph: Names a photograph by its bytes, as the log does.
         record: Is told, with the challenger, how it compares: now and then, and when the comparison ends.
         log: Writes a sentence for whoever runs the service.
     """
@@ -56,6 +70,8 @@ class Shadow:
     source: ModelSource
     follower: Follower
     settings: Serve
+    is_idle: Callable[[], bool]
+    name_photograph: Callable[[bytes], str]
     record: Callable[[Challenger, Mapping[str, Any]], None]
     log: Callable[[str], None]
     _pair: _Pair | None = field(default=None, init=False)
@@ -66,8 +82,9 @@ class Shadow:
         self._thread = Thread(target=self._follow, name="shadow", daemon=True)
 
     def start(self) -> None:
-        """Look from now on which challenger waits, in a thread."""
-        self._thread.start()
+        """Look from now on which challenger waits, in a thread, unless the settings want no shadow."""
+        if self.settings.shadow:
+            self._thread.start()
 
     def stop(self) -> None:
         """Look no more, and hand over what was compared."""
@@ -75,28 +92,66 @@ class Shadow:
         self._hand_over()
 
     def _follow(self) -> None:
+        pause = _FIRST_PAUSE
         while not self._ended.wait(self.settings.follow_seconds):
             try:
                 self.look()
+                pause = _FIRST_PAUSE
             except Exception as error:  # noqa: BLE001 - a challenger that fails in any way disturbs no answer
                 self.log(f"The challenger is not compared with the champion: {type(error).__name__}: {error}")
-                self._ended.wait(self.settings.follow_seconds * 30)
+                self._ended.wait(pause)
+                pause = min(_LONGEST_PAUSE, 2 * pause)
 
     def look(self) -> None:
-        """Take the challenger that waits into the shadow of the model that serves, where both share a backbone."""
+        """Take the challenger that waits into the shadow of the model that serves."""
         model = self.follower.model
         challenger = self.source.challenger() if model else None
-        if model is None or challenger is None or challenger.identity.backbone != model.identity.backbone:
+        if model is None or challenger is None or not self._shared(model, challenger):
             self._hand_over()
         elif self._pair is None or self._pair.keys != (model.identity.key, challenger.identity.key):
-            head = self.source.challenger_head(challenger)
             self._hand_over()
-            self._pair, self._recorded = _Pair(model.identity, challenger, head, Agreement()), time.monotonic()
+            self._pair, self._recorded = self._begin(model, challenger), time.monotonic()
         elif time.monotonic() - self._recorded >= _RECORD_SECONDS:
             self._record(self._pair)
 
+    def _shared(self, model: ServedModel, challenger: Challenger) -> float:
+        """Return the share of photographs that the challenger answers."""
+        return 1.0 if challenger.identity.backbone == model.identity.backbone else self.settings.shadow_share
+
+    def _begin(self, model: ServedModel, challenger: Challenger) -> _Pair:
+        pair = _Pair(model.identity, challenger, self._shared(model, challenger))
+        if challenger.identity.backbone == model.identity.backbone:
+            pair.head = self.source.challenger_head(challenger)
+            return pair
+        own = build_checked_model(self.source, challenger.identity, self.settings, model).result.model
+        pair.sampler = Sampler(
+            own, pair.share, self.is_idle, lambda image, *predictions: self._compare(pair, image, *predictions)
+        )
+        pair.sampler.start()
+        self.log(f"The network of {challenger.identity.short} is loaded beside that of {pair.champion.short}.")
+        return pair
+
+    def spare(self, backbone: str) -> ServedModel | None:
+        """Return the challenger's model, or let go of it: beside the champion's there is room for one more network.
+
+        Args:
+            backbone: The fingerprint of a backbone that is about to serve.
+
+        Returns:
+            The challenger's model where it has that backbone, which need not be loaded again; else None.
+        """
+        sampler = self._pair.sampler if self._pair else None
+        if sampler is None or sampler.model.identity.backbone == backbone:
+            return sampler.model if sampler else None
+        sampler.stop()
+        if self._pair:
+            self._pair.sampler = None
+        return None
+
     def _hand_over(self) -> None:
         pair, self._pair = self._pair, None
+        if pair and pair.sampler:
+            pair.sampler.stop()
         if pair and pair.agreement.total:
             self._record(pair)
             self.log(f"{pair.challenger.identity.short} in the shadow of {pair.champion.short}: {pair.agreement}.")
@@ -108,16 +163,20 @@ class Shadow:
         self.record(pair.challenger, plain)
 
     def observe(self, observation: Observation) -> None:
-        """Compare the challenger's answer to a photograph with the champion's."""
+        """Compare the challenger's answer to a photograph with the champion's, now or in an idle moment."""
         pair = self._pair
         if pair is None or pair.champion.key != observation.model.identity.key:
             return
-        champion, challenger = map(
-            _to_answer, (observation.prediction, predict_features(pair.head, observation.features))
-        )
-        image = sha256_of_bytes(observation.data) if champion.label != challenger.label else ""
+        if pair.sampler:
+            pair.sampler.offer(self.name_photograph, observation)
+        elif pair.head:
+            answer = predict_features(pair.head, observation.features)
+            same = answer.label == observation.prediction.label
+            self._compare(pair, "" if same else self.name_photograph(observation.data), observation.prediction, answer)
+
+    def _compare(self, pair: _Pair, image: str, champion: Prediction, challenger: Prediction) -> None:
         with self._lock:
-            pair.agreement.add(image, champion, challenger)
+            pair.agreement.add(image, _to_answer(champion), _to_answer(challenger))
 
     def describe(self) -> Mapping[str, Any] | None:
         """Return how the challenger compares so far, as JSON can hold it; None where none is in the shadow."""
@@ -127,13 +186,14 @@ class Shadow:
         with self._lock:
             return pair.to_dict()
 
-    def counts(self) -> tuple[int, int]:
-        """Return how many answers of the present pair agree, and how many differ."""
+    def counts(self) -> tuple[int, int, int]:
+        """Return how many answers of the present pair agree and differ, and how many photographs were dropped."""
         pair = self._pair
         if pair is None:
-            return 0, 0
+            return 0, 0, 0
         with self._lock:
-            return pair.agreement.agreed, pair.agreement.total - pair.agreement.agreed
+            agreed, total = pair.agreement.agreed, pair.agreement.total
+        return agreed, total - agreed, pair.sampler.dropped if pair.sampler else 0
 
 
 def _to_answer(prediction: Prediction) -> ShadowAnswer:

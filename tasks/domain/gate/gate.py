@@ -12,6 +12,7 @@ from tasks.domain.evaluation.label_evidence import LabelEvidence
 from tasks.domain.evaluation.metrics import Measurement
 from tasks.domain.evaluation.paired_tests import PairedDifference
 from tasks.domain.gate.improvement import apply_improvement_rule
+from tasks.domain.gate.live_disagreement import LiveDisagreement, apply_live_rule
 from tasks.domain.gate.rule_result import (
     RuleResult,
     failed_result,
@@ -47,6 +48,7 @@ class GateInputs:
         serving_check: How the packaged model answered; None where no rule asks for it.
         growth: How the training data grew since the champion; None where that cannot be known.
         labels: How labels changed since the champion was evaluated; None where those labels cannot be read.
+        live: How often the two models differ on live photographs; None where none is known that both answered.
     """
 
     test: Measurement
@@ -55,6 +57,7 @@ class GateInputs:
     serving_check: ServingCheck | None = None
     growth: DataGrowth | None = None
     labels: LabelEvidence | None = None
+    live: LiveDisagreement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ def _applies(rule: Rule, inputs: GateInputs) -> bool:
     """Return whether the rule compares nothing, or there is a champion to compare with."""
     if rule.figure == RELABELLED:
         return inputs.labels is not None or inputs.test.comparison is not None
+    if rule.scope == "live":
+        return inputs.test.comparison is not None
     return not rule.compares or _select_measurement(inputs, rule).comparison is not None
 
 
@@ -153,6 +158,8 @@ def _apply_threshold_rule(rule: Rule, inputs: GateInputs, gate: Gate) -> RuleRes
         return apply_relabelled_rule(rule, inputs.labels, gate)
     if rule.scope == "served":
         return _apply_serving_rule(rule, inputs.serving_check, gate)
+    if rule.scope == "live":
+        return apply_live_rule(rule, inputs.live or LiveDisagreement(), gate)
     figures = select_figures(rule, _select_measurement(inputs, rule), inputs.data, gate.minimum_support)
     if not figures:
         unknown = inputs.data.label_issues.unknown if rule.figure == SUSPECTS else ""

@@ -1,5 +1,6 @@
 """The improvement rule: whether a challenger is better or likely to be, and what would tell where that is not known."""
 
+from configs.gate_rules import IMPROVEMENT
 from configs.sections import Gate
 from tasks.domain.evaluation.comparison import Comparison
 from tasks.domain.evaluation.data_growth import DataGrowth
@@ -94,7 +95,7 @@ def _build_result(pair: PairedDifference | None, gate: Gate, message: str, *, pa
     more = "more data, " if gate.needs == "likely-improvement" else ""
     p_value = pair.better if pair and pair.drop < 0 else None
     return RuleResult(
-        f"better at {gate.better_at}, {more}or new classes",
+        f"{IMPROVEMENT} {gate.better_at}, {more}or new classes",
         "passed" if passed else "failed",
         -pair.drop if pair else None,
         0.0,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from configs.gate_rules import FIGURES, RELABELLED, SERVED, Rule, suggest_nearest
+from configs.gate_rules import FIGURES, IMPROVEMENT, RELABELLED, SERVED, Rule, suggest_nearest
 from configs.sections import Gate
 from tasks.domain.phrasing import count
 
@@ -149,7 +149,7 @@ def _describe_figure(text: str, value: float | None, *, silent: bool) -> str:
     if "not worse by" in text:
         better, worse = ("rose", "fell") if FIGURES.get(text.split(maxsplit=1)[0], True) else ("fell", "rose")
         return _describe_move(-value, better, worse)
-    if text.startswith("better at"):
+    if text.startswith(IMPROVEMENT):
         return _describe_move(value, "ahead", "behind")
     return f"is {value:,.0f}" if text.startswith(_COUNTS) else f"is {value:.3f}"
 

@@ -20,7 +20,7 @@ _TRAINING_SECTIONS = {"labels", "images", "backbone", "training", "fine_tuning"}
 # MLflow accepts no longer parameter; only a table of aliases can be so long.
 _LONGEST = 6000
 # Settings that came when stores had hashes already; with their defaults they change nothing.
-_LATER = ("backbone.engine", "backbone.batch", "backbone.computing", "training.most", "gate.serve_check")
+_LATER = {"backbone": ("engine", "batch", "computing"), "training": ("most",), "gate": ("serve_check", "live_answers")}
 Verdict = Literal["identical", "equal", "different"]
 # The likeliest causes of another result first.
 _CAUSES = {
@@ -110,7 +110,7 @@ def hash_settings(settings: Settings) -> str:
 
 def _with_later_settings(sections: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Leave out later settings with their defaults, since stores had hashes without them, and add another limit."""
-    for section, name in (setting.split(".") for setting in _LATER):
+    for section, name in ((section, name) for section, names in _LATER.items() for name in names):
         if section in sections and getattr(settings, section).is_default(name):
             del sections[section][name]
     limit = settings.scale.in_memory

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tasks.domain.gate.live_disagreement import ClassDisagreement, LiveDisagreement
+
 #: The most pictures that are kept of those on which the two differ.
 KEPT = 200
 
@@ -90,9 +92,23 @@ class Agreement:
         both_sure = champion.sure and challenger.sure
         self.both_sure_different += both_sure
         confidence = min(champion.probability, challenger.probability)
-        self.disputed[image] = DisputedPicture(both_sure, confidence, image, champion.label, challenger.label)
+        self._keep(DisputedPicture(both_sure, confidence, image, champion.label, challenger.label))
+
+    def _keep(self, picture: DisputedPicture) -> None:
+        self.disputed[picture.image] = picture
         if len(self.disputed) > KEPT:
             del self.disputed[min(self.disputed.values()).image]
+
+    def include(self, other: "Agreement") -> None:
+        """Count the answers of another comparison of the same two models, too.
+
+        Args:
+            other: What was counted elsewhere or before.
+        """
+        self.answers.update(other.answers)
+        self.both_sure_different += other.both_sure_different
+        for picture in other.disputed.values():
+            self._keep(picture)
 
     @property
     def total(self) -> int:
@@ -120,6 +136,16 @@ class Agreement:
         instead = min(counts, key=lambda other: (-counts[other], other), default="")
         return ClassAgreement(label, counts.total() + agreed, agreed, instead)
 
+    def summarize(self) -> LiveDisagreement:
+        """Return the figures that the gate and a person look at, with the classes on which the two differ most."""
+        classes = (
+            ClassDisagreement(part.label, part.answers, part.answers - part.agreed, part.instead)
+            for part in self.by_class()
+            if part.agreed < part.answers
+        )
+        most = sorted(classes, key=lambda part: (-part.differing, part.label))
+        return LiveDisagreement(self.total, self.total - self.agreed, self.both_sure_different, tuple(most))
+
     def to_dict(self, champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> dict[str, Any]:
         """Return the comparison as JSON can hold it.
 
@@ -141,8 +167,16 @@ class Agreement:
                 {"label": part.label, "answers": part.answers, "agreed": part.agreed, "instead": part.instead}
                 for part in self.by_class()
             ],
+            "pairs": [[*labels, number] for labels, number in sorted(self.answers.items())],
             "disputed": [picture._asdict() for picture in sorted(self.disputed.values(), reverse=True)],
         }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Agreement":
+        """Build a comparison again from what ``to_dict`` made of it; raise KeyError or TypeError where it is none."""
+        answers = Counter({(champion, challenger): int(number) for champion, challenger, number in plain["pairs"]})
+        disputed = [DisputedPicture(**picture) for picture in plain["disputed"]]
+        return cls(answers, int(plain["both_sure_different"]), {picture.image: picture for picture in disputed})
 
     def __str__(self) -> str:
         """Say how often the two agree, and about which class they differ most."""

@@ -4,19 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
 from configs.errors import PedigreeError
 from configs.servers import Serve
 from tasks.domain.serving.answers import ModelIdentity
-from tasks.service.models.golden_check import check_copy, check_golden
+from tasks.service.models.checked_model import build_checked_model, restore_or_share
+from tasks.service.models.golden_check import check_copy
 from tasks.service.models.last_good import KeptModel, LastGood
 from tasks.service.models.model_source import ModelSource
 from tasks.service.models.served_model import ServedModel, build_model
-
-if TYPE_CHECKING:
-    from tasks.modeling.backbone.backbone import Backbone
-    from tasks.modeling.packaged_model import Package
 
 # A model that was refused is tried again after so many seconds, twice as many each time: its files may be mended.
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
@@ -66,6 +62,7 @@ class Follower:
         settings: How often it looks, and what a model may take.
         report: Is told of each swap: its outcome (ok or refused) and its seconds.
         log: Writes a sentence for whoever runs the service.
+        spare: Returns a model that is loaded and does not serve, where it has this backbone; else it makes room.
         model: The model that serves; None before there is one.
         following: How decisions are followed.
     """
@@ -75,6 +72,7 @@ class Follower:
     settings: Serve
     report: Callable[[str, float], None]
     log: Callable[[str], None]
+    spare: Callable[[str], ServedModel | None] = lambda _backbone: None
     model: ServedModel | None = None
     following: Following = field(init=False)
 
@@ -150,15 +148,13 @@ class Follower:
         former = self.model
         if former is None and self._serve_matching_copy(champion):
             return
-        package = self.source.package(champion, former.identity.backbone if former else "")
-        checked = check_golden(
-            build_model(champion, _backbone(package, former), package, self.settings, former),
-            self.source.golden(champion, package),
-        )
+        if former and former.identity.backbone != champion.backbone:
+            former = self.spare(champion.backbone) or former
+        checked = build_checked_model(self.source, champion, self.settings, former)
         # One assignment: whoever reads this attribute has either the former model or this one.
-        self.model = checked.model
-        self.following = replace(self.following, refused="", waits="", checked=checked.summary)
-        self._keep_copy(lambda: self.last_good.keep(checked, package))
+        self.model = checked.result.model
+        self.following = replace(self.following, refused="", waits="", checked=checked.result.summary)
+        self._keep_copy(lambda: self.last_good.keep(checked.result, checked.package))
 
     def _keep_copy(self, keep: Callable[[], None]) -> None:
         try:
@@ -205,19 +201,9 @@ class Follower:
             self.following = replace(self.following, waits=_sentence(error))
 
     def _serve_copy(self, kept: KeptModel) -> None:
-        model = build_model(kept.identity, _backbone(kept.package, None), kept.package, self.settings, None)
+        model = build_model(kept.identity, restore_or_share(kept.package, None), kept.package, self.settings, None)
         self.model = check_copy(model, kept.reference)
         self.following = replace(self.following, waits="", checked=kept.summary)
-
-
-def _backbone(package: "Package", former: ServedModel | None) -> "Backbone":
-    """Build a package's backbone, or return that of the former model where the package leaves it out."""
-    if former and not package.backbone:
-        return former.backbone
-    from tasks.modeling.backbone.backbone import restore_backbone
-    from tasks.modeling.packaged_model import served_facts
-
-    return restore_backbone(package.backbone, served_facts(package.backbone_facts))
 
 
 def _sentence(error: Exception) -> str:

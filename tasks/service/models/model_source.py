@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tasks.domain.evaluation.predictions import Predictions
+from tasks.domain.registry.waiting import WaitsFor
 from tasks.domain.serving.answers import ModelIdentity
 
 if TYPE_CHECKING:
@@ -34,15 +35,17 @@ class GoldenSet:
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """A model that waits for a person.
+    """A model that waits for a person, or for more data.
 
     Attributes:
         identity: Which model it is.
         run: The MLflow run in which it was trained.
+        waits_for: What would make it champion.
     """
 
     identity: ModelIdentity
     run: str
+    waits_for: WaitsFor = "a person"
 
 
 class ModelSource(Protocol):
@@ -92,7 +95,7 @@ class ModelSource(Protocol):
         """Read a training photograph by its name; raise PedigreeError where it is not there any more."""
 
     def challenger(self) -> Challenger | None:
-        """Return the model that waits for a person; None where none does, or where that is not known."""
+        """Return the model that waits for a person or for more data; None where none does, or where it is not known."""
 
     def challenger_head(self, challenger: Challenger) -> "Head":
         """Read a challenger's head; raise PedigreeError where it is damaged or lost."""

@@ -13,7 +13,8 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.gate.serving_check import SAMPLE, serving_tolerance
 from tasks.domain.images.preprocessing import limits_from_settings
-from tasks.domain.registry.decisions import Decision, find_champion, find_waiting
+from tasks.domain.registry.decisions import Decision, find_champion
+from tasks.domain.registry.waiting import find_waiting_challenger
 from tasks.domain.serving.answers import ModelIdentity
 from tasks.features.stored_models import backbone_files, head_bytes
 from tasks.service.models.knowledge import Knowledge, build_knowledge
@@ -139,7 +140,7 @@ class StoreModels:
         return build_knowledge(model.identity.key, model.head, (training, vectors[0]), (test, vectors[1]), infos)
 
     def challenger(self) -> Challenger | None:
-        """Return the model that waits for a person, as the last look at the ledger saw it."""
+        """Return the model that waits for a person or for more data, as the last look at the ledger saw it."""
         return self._challenger
 
     def challenger_head(self, challenger: Challenger) -> "Head":
@@ -185,7 +186,7 @@ def identify_model(entries: Sequence[Decision], decision: Decision, name: str) -
 
 
 def identify_challenger(entries: Sequence[Decision], name: str) -> Challenger | None:
-    """Return which model waits for a person.
+    """Return which model waits for a person, or for more data.
 
     Args:
         entries: The ledger.
@@ -194,10 +195,11 @@ def identify_challenger(entries: Sequence[Decision], name: str) -> Challenger | 
     Returns:
         The challenger; None where none waits.
     """
-    waiting = find_waiting(entries)
+    waiting = find_waiting_challenger(entries)
     if waiting is None:
         return None
-    return Challenger(_identify(waiting, name, waiting.number, waiting.time), waiting.run_id)
+    last = waiting.decision
+    return Challenger(_identify(last, name, last.number, last.time), last.run_id, waiting.waits_for)
 
 
 def _identify(entry: Decision, name: str, decision: int, trained: str) -> ModelIdentity:

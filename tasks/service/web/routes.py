@@ -95,7 +95,7 @@ def _add_facts(router: APIRouter, state: ServiceState) -> None:
     async def shadow() -> Response:
         comparison = state.shadow.describe()
         if comparison is None:
-            raise ServiceProblemError(ProblemKind.NOT_FOUND, "No challenger that waits shares the champion's backbone.")
+            raise ServiceProblemError(ProblemKind.NOT_FOUND, "No challenger is in the champion's shadow.")
         return _json(dict(comparison))
 
     @router.get("/metrics", **openapi.METRICS)

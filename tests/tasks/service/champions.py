@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,7 +100,13 @@ class ChampionStore:
         """Write a head and its record, and let it wait for a person."""
         return self._decide(head, "needs-approval", run)
 
-    def _decide(self, head: Head, outcome: DecisionOutcome, run: str) -> Decision:
+    def let_wait_for_data(self, head: Head, run: str = "run") -> Decision:
+        """Write a head and its record, and reject it only since nothing shows that it is better."""
+        return self._decide(head, "rejected", run, [{"rule": "better at accuracy, more data", "outcome": "failed"}])
+
+    def _decide(
+        self, head: Head, outcome: DecisionOutcome, run: str, rules: Sequence[Mapping[str, Any]] = ()
+    ) -> Decision:
         store = self.store
         number = len(store.ledger.entries()) + 1
         features = FeatureSet(self.backbone.fingerprint, self.backbone.width)
@@ -119,7 +125,7 @@ class ChampionStore:
             run_id=run,
             model_version=str(number),
             reason="it is better",
-            rules=[],
+            rules=rules,
         )
         assert store.ledger.append(decision)
         return decision

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from mlflow import MlflowClient
 
+from tasks.modeling.backbone.backbone import random_backbone
 from tasks.modeling.head.head import Head
 from tasks.service.live_records import record_shadow
 from tasks.service.models.model_source import Challenger
@@ -68,14 +70,66 @@ def test_a_challenger_that_waits_is_compared_and_recorded(champions: ChampionSto
     assert json.loads((folder / "shadow.json").read_text())["disagreement"] == plain["disagreement"]
 
 
-def test_a_challenger_on_another_backbone_stays_out(champions: ChampionStore) -> None:
-    """It would need the network a second time, which nobody asked for: no photograph is compared, answers go on."""
+def test_a_challenger_that_waits_for_more_data_is_compared(champions: ChampionStore) -> None:
+    """One that was rejected for nothing but a lack of evidence is shadowed; one that a rule found harmful is not."""
+    head = champions.head(1)
+    champions.promote(head)
+    champions.let_wait_for_data(_swapped(head))
+    with serving(champions, follow_seconds=0.1) as (_, client):
+        plain = _compared(client, champions, 2)
+        assert plain["waits_for"] == "more data"
+        assert plain["disagreement"] > 0
+        last = champions.store.ledger.entries()[-1]
+        harmful = [*last.rules, {"rule": "recall of any class not worse by 0.05", "outcome": "failed"}]
+        assert champions.store.ledger.append(replace(last, number=3, rules=harmful))
+        wait_until(lambda: client.get("/v1/shadow").status_code == 404, 60, "its end", pause=0.05)
+
+
+def test_a_challenger_with_a_network_of_its_own_answers_when_nobody_waits(champions: ChampionStore) -> None:
+    """Its network is loaded beside the champion's, and serves at once when it is promoted; nothing is loaded twice."""
+    other = replace(champions, backbone=random_backbone("mixed1", 75))
+    other.embed()
+    champions.promote(champions.head(1))
+    other.let_wait(other.head(2))
+    with serving(champions, follow_seconds=0.1, shadow_share=1) as (service, client):
+        shadow = service.state.shadow
+        plain = _compared(client, champions, 2)
+        assert plain["share"] == 1
+        wait_until(lambda: sum(shadow.counts()) == len(champions.files), 60, "the comparisons", pause=0.02)
+        assert sum(shadow.counts()[:2]) > 0
+        loaded = shadow.spare(other.backbone.fingerprint)
+        other.promote(other.head(2))
+        wait_until(lambda: ask(client, other.files[0]).json()["model"]["decision"] == 3, 60, "its turn", pause=0.02)
+        assert loaded
+        assert service.state.follower.model
+        assert service.state.follower.model.backbone is loaded.backbone
+        assert ask(client, other.files[0]).json()["probabilities"] == other.expected(other.head(2))[other.files[0]]
+
+
+def test_a_third_network_finds_room(champions: ChampionStore) -> None:
+    """Where another backbone than the challenger's is about to serve, the challenger's network is let go before."""
+    other = replace(champions, backbone=random_backbone("mixed1", 75))
+    other.embed()
+    champions.promote(champions.head(1))
+    other.let_wait(other.head(2))
+    with serving(champions, follow_seconds=0.1, shadow_share=1) as (service, client):
+        wait_until(lambda: client.get("/v1/shadow").status_code == 200, 60, "the challenger", pause=0.05)
+        shadow = service.state.shadow
+        assert shadow.spare("0" * 64) is None
+        assert shadow.spare(other.backbone.fingerprint) is None
+        assert ask(client, champions.files[0]).status_code == 200
+        assert shadow.counts() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("settings", [{"shadow": False}, {"shadow_share": 0}])
+def test_no_network_is_loaded_that_nobody_wants(champions: ChampionStore, settings: Mapping[str, object]) -> None:
+    """Without a share, or without a shadow at all, a challenger on another backbone stays out, and answers go on."""
     champions.promote(champions.head(1))
     waiting = champions.let_wait(champions.head(2))
-    with serving(champions, follow_seconds=0.1) as (service, client):
+    assert champions.store.ledger.append(replace(waiting, number=3, backbone="0" * 64))
+    with serving(champions, follow_seconds=0.1, **settings) as (service, client):
         wait_until(lambda: ready(client), 60, "a model", pause=0.05)
-        wait_until(lambda: client.get("/v1/shadow").status_code == 200, 60, "the challenger", pause=0.05)
-        assert champions.store.ledger.append(replace(waiting, number=3, backbone="0" * 64))
-        wait_until(lambda: client.get("/v1/shadow").status_code == 404, 60, "its end", pause=0.05)
+        service.state.shadow.look() if settings.get("shadow", True) else None
+        assert client.get("/v1/shadow").status_code == 404
         assert ask(client, champions.files[0]).status_code == 200
-        assert service.state.shadow.counts() == (0, 0)
+        assert service.state.shadow.counts() == (0, 0, 0)

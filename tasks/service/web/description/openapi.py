@@ -223,6 +223,10 @@ VERSION: dict[str, Any] = _route(
     },
 )
 _SHADOW = {
+    "name": "5f0c1d2e3a4b5c6d",
+    "waits_for": "a person",
+    "share": 1.0,
+    "dropped": 0,
     "champion": _MODEL,
     "challenger": _MODEL | {"version": "5", "decision": 5},
     "answers": 1200,
@@ -230,10 +234,11 @@ _SHADOW = {
     "disagreement": 0.03,
     "both_sure_different": 4,
     "classes": [{"label": "corgi", "answers": 210, "agreed": 190, "instead": "beagle"}],
+    "pairs": [["corgi", "beagle", 20], ["corgi", "corgi", 190]],
     "disputed": [],
 }
 SHADOW: dict[str, Any] = _route(
-    "Tell how the challenger that waits for a person would have answered, beside the champion",
+    "Tell how the challenger that waits would have answered, beside the champion",
     {
         200: {
             "description": "Counts, by class too, and the photographs on which they differ.",
