@@ -19,11 +19,13 @@ from tasks.domain.datasets.version_diff import measure_drift
 from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.gate import gate
+from tasks.domain.gate.live_disagreement import LiveDisagreement
 from tasks.domain.gate.rule_result import RuleCheck, collect_names, describe_unknown_name, find_overlaps, names_one
 from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.runs.results import Outcome, RunData, TrainedModel
 from tasks.evaluation.evaluation_sets import build_evaluation_set, golden_rows
 from tasks.features.grouping import look_up_groups
+from tasks.promotion.live_evidence import Network, read_live_disagreement
 from tasks.reports.prefect_ui.artifacts import build_approval_form_address, show_approval_request
 from tasks.step import log_result, step
 from tasks.stores.store import Store
@@ -116,7 +118,10 @@ def apply_gate(
     rows = store.manifests.columns(dataset.hash)
     held = measure_drift(rows, parent, lost, data.labels.conflicts, dataset.contradictory)
     held = replace(held, label_issues=data.card.labels) if data.card else held
-    facts = gate.GateInputs(evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels)
+    live = _read_live(store, trained, settings)
+    facts = gate.GateInputs(
+        evaluation.test, evaluation.golden, held, served, evaluation.growth, evaluation.labels, live
+    )
     verdict = gate.apply_gate_rules(facts, settings.gate)
     record = {
         "verdict": asdict(verdict),
@@ -127,6 +132,14 @@ def apply_gate(
     file = json.dumps(record, ensure_ascii=False, indent=1).encode()
     runs.log_files(settings.tracking.url, trained.run_id, {"evaluation/gate.json": file})
     return verdict
+
+
+def _read_live(store: Store, trained: TrainedModel, settings: schema.Settings) -> LiveDisagreement | None:
+    """Read what live photographs said about these weights, where a rule asks for it."""
+    if not any(rule.scope == "live" for rule in settings.gate.parsed):
+        return None
+    challenger = Network(trained.features.fingerprint, trained.head)
+    return read_live_disagreement(settings.tracking, store.ledger.entries(), challenger)
 
 
 _EVIDENCE = {

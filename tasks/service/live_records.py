@@ -11,6 +11,7 @@ from configs.schema import Tracking
 from tasks.service.drifting import DayReport
 from tasks.service.models.model_source import Challenger
 from tasks.service.server import Records
+from tasks.serving.live_agreement import keep_comparison
 from tasks.stores.tracking import runs
 
 #: The tag of such a run; its value is the day.
@@ -68,7 +69,4 @@ def record_shadow(url: str, challenger: Challenger, comparison: Mapping[str, Any
         challenger: The challenger.
         comparison: The comparison.
     """
-    data = json.dumps(dict(comparison), indent=1, ensure_ascii=False).encode()
-    runs.log_files(url, challenger.run, {"live/shadow.json": data})
-    figures = {name: comparison[name] for name in ("answers", "disagreement", "both_sure_different")}
-    runs.log_metrics(url, challenger.run, {f"shadow/{name}": float(value) for name, value in figures.items()})
+    keep_comparison(url, challenger.run, comparison)

@@ -190,6 +190,22 @@ def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
         client.log_artifacts(run_id, folder)
 
 
+def read_files(url: str, run_id: str, folder: str) -> dict[str, bytes]:
+    """Read the files of a folder of a run.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        folder: The folder, such as ``live/parts``.
+
+    Returns:
+        The bytes of each file by its name within the run; none where the run has no such folder.
+    """
+    with mlflow_at(url) as client, TemporaryDirectory() as place:
+        names = [entry.path for entry in client.list_artifacts(run_id, folder) if not entry.is_dir]
+        return {name: Path(client.download_artifacts(run_id, name, place)).read_bytes() for name in names}
+
+
 def file_page(url: str, run_id: str, name: str) -> str:
     """Return the page that shows a file of a run.
 

@@ -1,0 +1,78 @@
+"""Live agreement in MLflow: how a challenger compares with the champion on live photographs, by its run's files.
+
+Each service that compares writes a file of its own, again and again under the same name; they are counted together when
+somebody asks. So services that run at once, and one that was started anew, lose and repeat nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from configs.errors import PedigreeError
+from tasks.domain.serving.shadow import Agreement
+from tasks.reports.pages.live_agreement_page import render_live_agreement
+from tasks.stores.tracking import runs
+
+#: The page that an approval leads to.
+PAGE = "live/shadow.html"
+_PARTS, _SUM = "live/parts", "live/shadow.json"
+
+
+class ComparedModels(NamedTuple):
+    """The two models of a comparison, each by its backbone and its head, whatever number MLflow gives it."""
+
+    champion: tuple[str, str]
+    challenger: tuple[str, str]
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "ComparedModels":
+        """Return which models a comparison is about that was written down."""
+        champion, challenger = ((plain[role]["backbone"], plain[role]["head"]) for role in ("champion", "challenger"))
+        return cls(champion, challenger)
+
+
+def keep_comparison(url: str, run_id: str, comparison: Mapping[str, Any]) -> None:
+    """Write one service's comparison into the challenger's run, and beside it all of them together.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run in which the challenger was trained.
+        comparison: The comparison, as the service counts it.
+    """
+    runs.log_files(url, run_id, {f"{_PARTS}/{comparison['name']}.json": _to_json(comparison)})
+    agreement = read_agreement(url, run_id, ComparedModels.from_dict(comparison))
+    names = comparison["champion"], comparison["challenger"]
+    total = agreement.to_dict(*names)
+    page = render_live_agreement(agreement, *names, share=comparison["share"])
+    runs.log_files(url, run_id, {_SUM: _to_json(total), PAGE: page.encode()})
+    figures = {name: total[name] for name in ("answers", "disagreement", "both_sure_different")}
+    runs.log_metrics(url, run_id, {f"shadow/{name}": float(value) for name, value in figures.items()})
+
+
+def read_agreement(url: str, run_id: str, models: ComparedModels) -> Agreement:
+    """Read how two models compare on live photographs, by all services that compared them.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run in which the challenger was trained.
+        models: The two models; what was counted beside another champion is left out.
+
+    Returns:
+        The answers of all services together; none where nothing was compared.
+
+    Raises:
+        PedigreeError: MLflow does not answer, or a file is damaged.
+    """
+    agreement = Agreement()
+    for name, data in runs.read_files(url, run_id, _PARTS).items():
+        try:
+            plain = json.loads(data)
+            if ComparedModels.from_dict(plain) == models:
+                agreement.include(Agreement.from_dict(plain))
+        except (ValueError, KeyError, TypeError) as error:
+            raise PedigreeError(f"The file {name} of MLflow run {run_id} is damaged: remove it there.") from error
+    return agreement
+
+
+def _to_json(plain: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(plain), indent=1, ensure_ascii=False).encode()
