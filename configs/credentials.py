@@ -53,6 +53,12 @@ def local_login(home_folder: Path, url: str) -> str:
     return f"{NAME}:{stack_password}" if stack_password else ""
 
 
+def local_prefect(home_folder: Path) -> str:
+    """Return the address of the API of the home's own Prefect, which may just be down; empty where there is none."""
+    address = _address(home_folder, _SERVERS[0])
+    return f"{address}/api" if address else ""
+
+
 def prefect_login(home_folder: Path, url: str) -> dict[str, str]:
     """Build the HTTP header that logs in to the Prefect at this address.
 
@@ -102,12 +108,13 @@ def _basic(name_and_password: str) -> dict[str, str]:
 
 
 def _addresses(home_folder: Path) -> list[str]:
-    addresses = []
-    for name in _SERVERS:
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            record = json.loads((home_folder / "stack" / f"{name}.json").read_text(encoding="utf-8"))
-            addresses.append(str(record["address"]))
-    return addresses
+    return [address for name in _SERVERS if (address := _address(home_folder, name))]
+
+
+def _address(home_folder: Path, name: str) -> str:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((home_folder / "stack" / f"{name}.json").read_text(encoding="utf-8"))["address"])
+    return ""
 
 
 def _is_below(url: str, address: str) -> bool:

@@ -11,7 +11,7 @@ from configs.visible_text import find_secret
 #: Prefect's concurrency limit that all retrainings of a server share, whatever starts them.
 ONE_RETRAINING = "pedigree-retraining"
 
-NotifiedOutcome = Literal["promoted", "rejected", "needs-approval", "failed"]
+NotifiedOutcome = Literal["promoted", "rejected", "needs-approval", "failed", "drifted", "swap-refused"]
 
 
 class Servers(Section):
@@ -56,8 +56,9 @@ class Notify(Section):
         description="Notification blocks that exist in Prefect, such as slack-webhook/team; they are told as well.",
     )
     when: tuple[NotifiedOutcome, ...] = Field(
-        default=("promoted", "rejected", "needs-approval", "failed"),
-        description="Which ends of a run are told: promoted, rejected, needs-approval, failed (crashed as well).",
+        default=("promoted", "rejected", "needs-approval", "failed", "drifted", "swap-refused"),
+        description="What is told. Ends of a run: promoted, rejected, needs-approval, failed (crashed as well); of the "
+        "service: drifted (labels are wanted), swap-refused (a new model does not serve).",
     )
     silent_hours: Annotated[float, Field(ge=0, le=8760)] = Field(
         default=26, description="Tell also when no run has ended well for this many hours; 0 means never."

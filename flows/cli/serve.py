@@ -81,14 +81,10 @@ def _source(options: ServeOptions) -> "ModelSource":
 
 
 def _records(options: ServeOptions) -> "Records":
-    """Return what writes to MLflow; where no settings file names an MLflow, nothing is written."""
-    from tasks.service.server import NO_RECORDS
+    """Return what tells Prefect and MLflow; where no settings file names an MLflow, nothing is written there."""
+    from tasks.service.live_records import live_records
 
-    if options.config is None:
-        return NO_RECORDS
-    from tasks.service.live_records import mlflow_records
-
-    return mlflow_records(read_settings(options.config, options.changes).tracking)
+    return live_records(read_settings(options.config, options.changes).tracking if options.config else None)
 
 
 def _store_url(options: ServeOptions) -> str:

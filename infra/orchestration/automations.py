@@ -14,6 +14,7 @@ from configs.environment import secret
 from configs.errors import SettingsError
 from configs.servers import NotifiedOutcome, Notify
 from infra.orchestration.messages import MESSAGES, Message, build_silence_message, build_webhook_payload
+from tasks.domain.serving.live_events import PHOTOGRAPHS_WANTED, SERVICE, SWAP_REFUSED
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -37,6 +38,8 @@ _EVENTS: Mapping[NotifiedOutcome, tuple[str, ...]] = {
     "needs-approval": ("Needs approval",),
     "failed": ("Failed", "Crashed", "TimedOut"),
 }
+# What happens to the service; of drift people are told only where the watcher has found no new labels.
+_SERVICE_EVENTS: Mapping[NotifiedOutcome, str] = {"drifted": PHOTOGRAPHS_WANTED, "swap-refused": SWAP_REFUSED}
 # States of runs that ended well, also with nothing new.
 _GOOD = ("Promoted", "Rejected", "Needs approval", "Unchanged", "Waiting")
 
@@ -105,7 +108,16 @@ def _action(block: str, identity: "UUID", message: Message) -> "SendNotification
 
 
 def _ends(end: NotifiedOutcome) -> "EventTrigger":
+    if end in _SERVICE_EVENTS:
+        return _happens(_SERVICE_EVENTS[end])
     return _trigger(_EVENTS[end], for_each={"prefect.resource.id"})
+
+
+def _happens(name: str) -> "EventTrigger":
+    from prefect.events.schemas.automations import EventTrigger
+
+    values = {"match": {"prefect.resource.id": f"{SERVICE}*"}, "expect": {name}, "threshold": 1}
+    return EventTrigger.model_validate({**values, "for_each": {"prefect.resource.id"}})
 
 
 def _silent(hours: timedelta) -> "EventTrigger":

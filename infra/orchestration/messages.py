@@ -87,9 +87,26 @@ def _ended(automation: str, subject: str) -> Callable[[str], Message]:
     return message
 
 
+def _happened(automation: str, subject: str, words: str) -> Callable[[str], Message]:
+    """Build messages about what happened to the service: the event's own words, and where events are seen.
+
+    Returns:
+        A function that builds the message for a Prefect server, from the address of its pages.
+    """
+    return lambda prefect: Message(
+        f"Pedigree: {automation}",
+        f"Pedigree: {subject}",
+        f"{{{{ event.payload['{words}'] | truncate({_LONGEST}) }}}}\n"
+        "Model: {{ event.resource['prefect.resource.name'] }} {{ event.payload['version'] }}\n"
+        f"Events: {prefect}/events",
+    )
+
+
 MESSAGES: Mapping[NotifiedOutcome, Callable[[str], Message]] = {
     "promoted": _ended("promoted", "a new model serves"),
     "rejected": _ended("rejected", "the new model was rejected"),
     "needs-approval": _ended("needs approval", "a new model waits for your approval"),
     "failed": _ended("failed", "a run failed"),
+    "drifted": _happened("drifted", "live photographs have changed", "text"),
+    "swap-refused": _happened("swap refused", "a new model does not serve", "reason"),
 }

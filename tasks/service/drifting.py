@@ -19,7 +19,7 @@ from tasks.domain.serving.drift import (
     find_drift,
     fit_look_space,
 )
-from tasks.domain.serving.drift_report import PictureFigures, describe_drift, summarize_pictures
+from tasks.domain.serving.drift_report import PictureFigures, describe_drift, describe_need, summarize_pictures
 from tasks.domain.serving.live_pictures import LiveImage, LiveSample, one_of_each_group, to_columns
 from tasks.service.explaining import Explainer
 from tasks.service.models.knowledge import Knowledge
@@ -38,21 +38,27 @@ class DayReport:
 
     Attributes:
         day: The day, such as 2026-11-28.
-        version: The version of the model that answered.
+        model: The registered name of the model that answered.
+        version: Its version.
+        compared: Whether there was a day before, without which nothing drifts.
         kinds: In what they and those of the day before differ beyond chance.
         p_values: How likely the day's pictures differ as much by chance, for each kind.
         reference: What the test images have in common.
         live: What the day's pictures have in common.
         sentences: What changed, in words.
+        collect: Which photographs must be labelled before training again can help; empty where nothing drifted.
     """
 
     day: str
+    model: str
     version: str
+    compared: bool
     kinds: tuple[Kind, ...]
     p_values: dict[Kind, float]
     reference: PictureFigures
     live: PictureFigures
     sentences: tuple[str, ...]
+    collect: str
 
 
 @dataclass(frozen=True)
@@ -156,9 +162,9 @@ class DriftWatch:
     def _compare(self, day: str, model: ServedModel, knowledge: Knowledge, images: list[LiveImage]) -> DayReport:
         if self._reference is None or self._reference.key != knowledge.key:
             self._reference = _build_reference(model, knowledge, self.salt)
-        reference, seed = self._reference, int(day.replace("-", ""))
+        reference, seed, compared = self._reference, int(day.replace("-", "")), bool(self._before)
         alone, kinds = reference.compare(images, seed), tuple[Kind, ...]()
-        if self._before:
+        if compared:
             # Who sends the same picture on both days has still sent one.
             together = one_of_each_group([*self._before, *images], _BITS)
             kinds = find_drift(reference.compare(together, seed), [reference.compare(self._before, seed), alone])
@@ -166,8 +172,18 @@ class DriftWatch:
             # Another model may have begun meanwhile, whose pictures cannot be compared with these.
             self._before = images if self._model_key() == model.identity.key else []
         live = summarize_pictures(model.head.classes, to_columns(images))
-        sentences = describe_drift(kinds, reference.figures, live)
-        return DayReport(day, model.identity.version, kinds, dict(alone), reference.figures, live, sentences)
+        return DayReport(
+            day,
+            model.identity.name,
+            model.identity.version,
+            compared,
+            kinds,
+            dict(alone),
+            reference.figures,
+            live,
+            describe_drift(kinds, reference.figures, live),
+            describe_need(kinds, reference.figures, live),
+        )
 
 
 def _measure(observation: Observation) -> LiveImage:

@@ -1,4 +1,4 @@
-"""Records of live photographs in MLflow: a run for each day, and how a challenger compares in the run that made it."""
+"""Records of live photographs: in MLflow a run for each day, and how a challenger compares; in Prefect, events."""
 
 import json
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from configs.environment import embedded_mlflow
 from configs.schema import Tracking
 from tasks.service.drifting import DayReport
 from tasks.service.models.model_source import Challenger
+from tasks.service.prefect_events import prefect_records
 from tasks.service.server import Records
 from tasks.serving.live_agreement import keep_comparison
 from tasks.stores.tracking import runs
@@ -18,17 +19,26 @@ from tasks.stores.tracking import runs
 DAY_TAG = "pedigree.live"
 
 
-def mlflow_records(tracking: Tracking) -> Records:
-    """Return what keeps days and comparisons in the MLflow that runs are kept in.
+def live_records(tracking: Tracking | None) -> Records:
+    """Return what tells Prefect of the service, and keeps days and comparisons in the MLflow that runs are kept in.
 
     Args:
-        tracking: Where MLflow keeps runs.
+        tracking: Where MLflow keeps runs; None to keep nothing there.
 
     Returns:
         The records.
     """
+    events = prefect_records()
+    if tracking is None:
+        return events
     url = tracking.url or embedded_mlflow()
-    return Records(partial(record_day, url, tracking.experiment), partial(record_shadow, url))
+
+    def on_day(report: DayReport) -> None:
+        # Prefect first: the event only waits to be sent, while MLflow may be away.
+        events.on_day(report)
+        record_day(url, tracking.experiment, report)
+
+    return Records(on_day, partial(record_shadow, url), events.on_refusal)
 
 
 def record_day(url: str, experiment: str, report: DayReport) -> None:

@@ -23,6 +23,7 @@ from configs.servers import Serve
 from configs.visible_text import visible_lines
 from tasks.domain.hashing import hash_photograph, sha256_of
 from tasks.domain.serving.admission import Capacity
+from tasks.domain.serving.answers import ModelIdentity
 from tasks.service.answering import Answering
 from tasks.service.collecting.feedback_intake import FeedbackIntake
 from tasks.service.collecting.recent_answers import RecentAnswers
@@ -57,10 +58,12 @@ class Records:
     Attributes:
         on_day: Is told what each day's photographs showed.
         on_shadow: Is told how a challenger compares with the champion.
+        on_refusal: Is told which champion does not serve, and why.
     """
 
     on_day: Callable[[DayReport], None] = lambda _report: None
     on_shadow: Callable[[Challenger, Mapping[str, Any]], None] = lambda _challenger, _comparison: None
+    on_refusal: Callable[[ModelIdentity, str], None] = lambda _champion, _reason: None
 
 
 #: Nothing is kept beside the log and the metrics.
@@ -174,7 +177,9 @@ def open_service(
     check_address(settings.host, keys)
     metrics = Metrics()
     log = RequestLog(sys.stderr, secret(SALT_VARIABLE).encode())
-    follower = Follower(source, LastGood(_copy_folder(source)), settings, metrics.count_swap, _write_line)
+    last_good = LastGood(_copy_folder(source))
+    follower = Follower(source, last_good, settings, metrics.count_swap, _write_line)
+    follower.on_refusal = records.on_refusal
     explainer = Explainer(source, follower, settings, _write_line)
     salt = secret(SALT_VARIABLE).encode() or os.urandom(_SALT_BYTES)
     drift = DriftWatch(explainer, settings, salt, _today, partial(_tell_day, metrics, records.on_day), _write_line)

@@ -21,6 +21,7 @@ from tasks.step import step
 from tasks.stores.objects.object_store import list_source, open_bucket
 from tasks.stores.store import Store
 from tasks.stores.tables.listings import vanished
+from tasks.watching.drift_news import read_drift
 
 
 @step(hours=2)
@@ -31,10 +32,11 @@ def poll_source(settings: schema.Settings) -> PollResult:
     where that one fails.
 
     Args:
-        settings: All of them: source, store, labels, dataset and watch take part.
+        settings: All of them: source, store, labels, dataset, watch and the model's name take part.
 
     Returns:
-        What was found; its key is empty where there is no reason.
+        What was found in the source, and in what the service told of live photographs; its key is empty where there is
+        no reason.
     """
     source, store = settings.source.url, Store(settings.store.url)
     moment, bucket = datetime.now(UTC), open_bucket(source)
@@ -51,8 +53,9 @@ def poll_source(settings: schema.Settings) -> PollResult:
             return PollResult("Not yet", refusal)
     keys = (key for batch in listing["key"].chunks for key in batch.to_pylist())
     changes = triggers.classify_changes(difference, settings.labels, settings.dataset.min_images_per_class, keys)
+    drift = read_drift(settings.tracking.model, answered)
     return triggers.decide_retraining(
-        changes, settings.watch, moment, answered, _key(settings, answered, difference, moment)
+        changes, settings.watch, moment, answered, _key(settings, answered, difference, moment), drift
     )
 
 

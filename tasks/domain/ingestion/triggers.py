@@ -7,11 +7,12 @@ belongs to that poll or to the next one.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from configs.schema import Labels
 from configs.sections import Source, Watch
+from tasks.domain.ingestion.live_drift import LiveDrift
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
 from tasks.domain.labels.labeling import apply_aliases, normalize_name, read_layout
 from tasks.domain.phrasing import count, list_names
@@ -43,6 +44,7 @@ class SourceChanges:
     Attributes:
         new: How many images are new.
         relabelled: How many labels changed.
+        labelled: How many of the new images bear a label already.
         gone: How many objects are gone.
         complete: The classes that have enough images for the first time.
         times: When the new images and the changed labels were uploaded, oldest first.
@@ -50,6 +52,7 @@ class SourceChanges:
 
     new: int
     relabelled: int
+    labelled: int
     gone: int
     complete: tuple[str, ...]
     times: tuple[datetime, ...]
@@ -63,11 +66,13 @@ class PollResult:
         state: In two words at most, such as ``Started`` or ``Not yet``.
         why: The reason, in one line.
         key: What names the state of the source that was seen; empty where nothing is to be started.
+        unanswered: The drift of live photographs for which people are asked for labels; None where they are not.
     """
 
     state: str
     why: str
     key: str = ""
+    unanswered: LiveDrift | None = None
 
     def __str__(self) -> str:
         """Say whether a retraining starts, and why or why not."""
@@ -95,22 +100,31 @@ def classify_changes(difference: SourceDiff, labels: Labels, minimum: int, keys:
     """
     moved = {entry.content: entry for entry in difference.gone}
     kinds: Counter[str] = Counter()
-    times = []
+    times, labelled = [], 0
     for entry in difference.came:
         kind = _classify(entry, difference.before.get(entry.key), moved, labels)
         kinds[kind] += 1
+        labelled += kind == "new" and _bears_label(entry.key, labels)
         if kind != "same":
             times.append(datetime.fromisoformat(entry.modified))
     complete = _newly_complete(difference, labels, minimum, keys) if times else ()
-    return SourceChanges(kinds["new"], kinds["relabelled"], len(difference.gone), complete, tuple(sorted(times)))
+    return SourceChanges(
+        kinds["new"], kinds["relabelled"], labelled, len(difference.gone), complete, tuple(sorted(times))
+    )
 
 
 def decide_retraining(
-    changes: SourceChanges, watch: Watch, current_time: datetime, answered: str, key: str
+    changes: SourceChanges,
+    watch: Watch,
+    current_time: datetime,
+    answered: str,
+    key: str,
+    drift: LiveDrift | None = None,
 ) -> PollResult:
     """Decide whether a retraining should start now.
 
-    A retraining waits until uploads have stopped, but never longer than ``longest_wait_hours``.
+    A retraining waits until uploads have stopped, but never longer than ``longest_wait_hours``. Live photographs that
+    have drifted are a reason together with newly labelled ones, however few: training on the same ones cures nothing.
 
     Args:
         changes: What has changed since the last retraining.
@@ -118,10 +132,17 @@ def decide_retraining(
         current_time: The time of the poll.
         answered: When the last retraining listed the source, in ISO 8601; empty where there was none.
         key: What names the state of the source that was seen.
+        drift: How live photographs have drifted since the last retraining; None where they have not.
 
     Returns:
-        The result of the poll; it holds the key where a retraining is to be started.
+        The result of the poll; it holds the key where a retraining is to be started, and the drift where labels are
+        wanted.
     """
+    labels = changes.labelled + changes.relabelled
+    if drift and not labels:
+        result = decide_retraining(changes, watch, current_time, answered, key)
+        why = f"{result.why}; {drift.clause}, and labelled photographs are wanted"
+        return result if result.key else replace(result, why=why, unanswered=drift)
     gone = f"; {count(changes.gone, 'object')} gone, which the next retraining sees" if changes.gone else ""
     if not changes.times:
         since = f"the retraining of {_format_minute(answered)}" if answered else "anything was uploaded"
@@ -129,6 +150,8 @@ def decide_retraining(
     waited = current_time - max(changes.times[0], datetime.fromisoformat(answered) if answered else changes.times[0])
     overdue = waited >= timedelta(hours=watch.longest_wait_hours)
     reasons = _reasons(changes, watch)
+    if drift:
+        reasons.append(f"{drift.clause}, and {count(labels, 'label')} came since the last retraining")
     if overdue:
         reasons.append(
             f"the oldest has waited {_format_duration(waited)}, and {watch.longest_wait_hours:g} hours are the longest"
@@ -144,6 +167,11 @@ def decide_retraining(
         "Not yet",
         f"{few}; the oldest has waited {_format_duration(waited)} of {watch.longest_wait_hours:g} hours{gone}",
     )
+
+
+def _bears_label(key: str, labels: Labels) -> bool:
+    """Return whether a new image has a label: by its folder, or by what was uploaded with it."""
+    return "metadata" in labels.sources or ("folder" in labels.sources and bool(_label(key, labels)))
 
 
 def _classify(entry: Entry, before: Entry | None, moved: Mapping[tuple[str, int], Entry], labels: Labels) -> str:

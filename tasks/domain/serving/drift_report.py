@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.domain.phrasing import list_names
 from tasks.domain.serving.drift import Kind
 from tasks.domain.serving.nearest import UNUSUAL
 
@@ -120,13 +121,38 @@ def _headline(kinds: Sequence[Kind], pictures: int) -> str:
 
 
 def _describe_shares(reference: PictureFigures, live: PictureFigures) -> list[str]:
-    changes = {label: live.shares[label] - reference.shares[label] for label in reference.shares}
-    largest = sorted(changes, key=lambda label: (-abs(changes[label]), label))[:_NAMED]
     return [
         f"{label} is {live.shares[label]:.0%} of them, {reference.shares[label]:.0%} of the test images"
-        for label in largest
-        if abs(changes[label]) >= _CHANGE
+        for label in _largest_changes(reference, live)
     ]
+
+
+def describe_need(kinds: Sequence[Kind], reference: PictureFigures, live: PictureFigures) -> str:
+    """Describe which photographs must be labelled before training again can help; empty where nothing drifted.
+
+    Args:
+        kinds: In what live pictures differ beyond chance.
+        reference: The test images.
+        live: Live pictures.
+
+    Returns:
+        What to label, as the end of a sentence.
+    """
+    if "look" in kinds:
+        levels = _describe_levels(reference, live)
+        looks = f" ({', '.join(levels)})" if levels else ""
+        return f"photographs of every class as people take them now{looks}, and those first that are most unusual"
+    if "mixture" in kinds:
+        more = [label for label, change in _largest_changes(reference, live).items() if change > 0]
+        return f"photographs of {list_names(more)}" if more else "photographs of all classes as people bring them now"
+    return ""
+
+
+def _largest_changes(reference: PictureFigures, live: PictureFigures) -> Mapping[str, float]:
+    """Return the changes of share that are worth a word, the largest first."""
+    changes = {label: live.shares[label] - reference.shares[label] for label in reference.shares}
+    largest = sorted(changes, key=lambda label: (-abs(changes[label]), label))[:_NAMED]
+    return {label: changes[label] for label in largest if abs(changes[label]) >= _CHANGE}
 
 
 def _describe_levels(reference: PictureFigures, live: PictureFigures) -> list[str]:

@@ -63,6 +63,7 @@ class Follower:
         report: Is told of each swap: its outcome (ok or refused) and its seconds.
         log: Writes a sentence for whoever runs the service.
         spare: Returns a model that is loaded and does not serve, where it has this backbone; else it makes room.
+        on_refusal: Is told which champion does not serve, and why; once for each reason.
         model: The model that serves; None before there is one.
         following: How decisions are followed.
     """
@@ -73,6 +74,7 @@ class Follower:
     report: Callable[[str, float], None]
     log: Callable[[str], None]
     spare: Callable[[str], ServedModel | None] = lambda _backbone: None
+    on_refusal: Callable[[ModelIdentity, str], None] = lambda _champion, _reason: None
     model: ServedModel | None = None
     following: Following = field(init=False)
 
@@ -171,6 +173,7 @@ class Follower:
         self._refusal = _Refusal(champion, time.monotonic() + pause, pause)
         if reason != self.following.refused:
             self.log(f"{champion.name} {champion.short} does not serve: {reason}")
+            self.on_refusal(champion, reason)
         self.following = replace(self.following, refused=reason)
         if self.model is None:
             self._start_from_copy()

@@ -18,7 +18,10 @@ def test_a_day_becomes_a_finished_run(tmp_path: Path) -> None:
     reference = PictureFigures(40, {"pug": 0.5, "boxer": 0.5}, 0.1, None, 0.6, 0.6, 0.94)
     live = PictureFigures(200, {"pug": 0.5, "boxer": 0.5}, 0.3, None, 0.45, 0.44, 0.81)
     p_values: dict[Kind, float] = {"mixture": 0.5, "look": 0.0005}
-    report = DayReport("2026-11-28", "4", ("look",), p_values, reference, live, ("they are 25% darker",))
+    compared, sentences = True, ("they are 25% darker",)
+    report = DayReport(
+        "2026-11-28", "dogs", "4", compared, ("look",), p_values, reference, live, sentences, "dark ones"
+    )
     record_day(url, "dogs", report)
     client = MlflowClient(url)
     experiment = client.get_experiment_by_name("dogs")

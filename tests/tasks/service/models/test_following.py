@@ -22,6 +22,7 @@ class Notes:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.swaps: list[str] = []
+        self.refusals: list[tuple[str, str]] = []
         self.sentences: list[str] = []
 
     def follow(self, champions: ChampionStore) -> Follower:
@@ -29,7 +30,12 @@ class Notes:
         source = StoreModels(champions.store, "dogs")
         last_good = LastGood(home() / "serving" / sha256_of(source.place)[:12])
         return Follower(
-            source, last_good, Serve(), lambda outcome, _: self.swaps.append(outcome), self.sentences.append
+            source,
+            last_good,
+            Serve(),
+            lambda outcome, _: self.swaps.append(outcome),
+            self.sentences.append,
+            on_refusal=lambda champion, reason: self.refusals.append((champion.version, reason)),
         )
 
 
@@ -96,7 +102,10 @@ def test_a_damaged_model_never_answers(champions: ChampionStore) -> None:
     follower.look()
     assert version(follower) == "1"
     assert f"heads/{intact.name}.npz" in follower.following.refused
-    assert notes.swaps == ["ok", "refused"]
+    follower._refusal.until = 0
+    follower.look()
+    assert notes.swaps == ["ok", "refused", "refused"]
+    assert notes.refusals == [("2", follower.following.refused)], "whoever is told need not hear it at each try"
     file.write_bytes(intact.to_bytes())
     follower.look()
     assert version(follower) == "1", "it is not tried again at once"
