@@ -139,8 +139,8 @@ def describe_need(kinds: Sequence[Kind], reference: PictureFigures, live: Pictur
         What to label, as the end of a sentence.
     """
     if "look" in kinds:
-        levels = _describe_levels(reference, live)
-        looks = f" ({', '.join(levels)})" if levels else ""
+        levels = ", ".join(level.removeprefix("they are ") for level in _describe_levels(reference, live))
+        looks = f" ({levels})" if levels else ""
         return f"photographs of every class as people take them now{looks}, and those first that are most unusual"
     if "mixture" in kinds:
         more = [label for label, change in _largest_changes(reference, live).items() if change > 0]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from configs.schema import Labels
 from configs.sections import Watch
+from tasks.domain.ingestion.live_drift import LiveDrift
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.ingestion.triggers import PollResult, SourceChanges, SourceDiff, classify_changes, decide_retraining
 
@@ -56,6 +57,22 @@ def test_a_look_says_in_one_line_why_it_did_or_did_not(after: list[Entry], state
     look = looked([], after)
     assert (look.state, message in look.why, "\n" in look.why) == (state, True, False), look.why
     assert (look.key == "key") == (state == "Started")
+
+
+def test_drift_is_a_reason_with_a_label_and_else_labels_are_wanted() -> None:
+    """One labelled photograph is enough then; without any nothing starts for drift. An image without a label is none."""
+    drift = LiveDrift("2026-11-24", "4", ("look",), "200 live pictures look unlike the test images", "dark ones")
+
+    def decide(*after: Entry) -> PollResult:
+        return decide_retraining(count_changes([], after), WATCH, NOON, MORNING, "key", drift)
+
+    assert (decide().state, decide().unanswered, decide().key) == ("Nothing new", drift, "")
+    assert decide(entry("loose.jpg")).unanswered == drift
+    labelled = decide(entry("a/1"))
+    assert (labelled.state, labelled.unanswered, labelled.key) == ("Started", None, "key")
+    assert labelled.why.endswith("unlike the test images, and 1 label came since the last retraining")
+    assert decide(entry("a/1", minutes=4)).state == "Not yet", "whoever uploads now is waited for"
+    assert decide(*(entry(f"{n}.jpg") for n in range(3))).key == "key", "other reasons hold as without drift"
 
 
 def test_the_oldest_waits_no_longer_than_the_settings_say() -> None:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tasks.domain.serving.drift_report import PictureColumns, describe_drift, summarize_pictures
+from tasks.domain.serving.drift_report import PictureColumns, describe_drift, describe_need, summarize_pictures
 
 
 def _columns(first: float, level: float, unusual: float = np.nan) -> PictureColumns:
@@ -43,6 +43,15 @@ def test_a_changed_look_says_how_it_looks() -> None:
     sentences = describe_drift(("look",), reference, live)
     assert "they are 25% darker" in sentences
     assert "100% of them lie farther from all training images than 95% of the test images do" in sentences
+
+
+def test_what_is_to_be_labelled_answers_what_changed() -> None:
+    """Classes that come more often are named, a changed look is described, and a quiet day needs nothing."""
+    reference, live = (summarize_pictures(("pug", "boxer"), _columns(share, share + 0.4)) for share in (0.25, 0.75))
+    assert describe_need(("mixture",), reference, live) == "photographs of pug"
+    assert "now (77% brighter, 77% brighter in the middle), and" in describe_need(("look",), reference, live)
+    assert describe_need(("mixture",), reference, reference) == "photographs of all classes as people bring them now"
+    assert describe_need((), reference, live) == ""
 
 
 def test_a_quiet_day_is_called_quiet() -> None:
