@@ -60,7 +60,7 @@ def test_a_look_says_in_one_line_why_it_did_or_did_not(after: list[Entry], state
 
 
 def test_drift_is_a_reason_with_a_label_and_else_labels_are_wanted() -> None:
-    """One labelled photograph is enough then; without any nothing starts for drift. An image without a label is none."""
+    """One labelled photograph is enough then, and without any nothing starts; an image without a label is none."""
     drift = LiveDrift("2026-11-24", "4", ("look",), "200 live pictures look unlike the test images", "dark ones")
 
     def decide(*after: Entry) -> PollResult:
