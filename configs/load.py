@@ -78,7 +78,8 @@ def read_operations(path: Path, changes: Sequence[str] = ()) -> Operations:
     """
     operations = _operations(_changed(path, changes), path)
     servers = operations.servers.model_copy(update={"artifacts": absolute(operations.servers.artifacts)})
-    return operations.model_copy(update={"servers": servers})
+    inbox = operations.inbox.model_copy(update={"url": absolute(operations.inbox.url)})
+    return operations.model_copy(update={"servers": servers, "inbox": inbox})
 
 
 def parse_settings(values: object, origin: str) -> Settings:

@@ -137,7 +137,7 @@ _AT_MOST = re.compile(r" *at +most +(0(\.\d+)?|\.\d+|1(\.0+)?) *")
 
 
 class Source(Section):
-    """Where people put photographs; Pedigree only ever reads it."""
+    """Where people put photographs; runs only ever read it."""
 
     url: str = Field(description="Folder or bucket of labelled photographs: a path, file:///… or s3://bucket/prefix.")
     pass_over: tuple[str, ...] = Field(

@@ -155,9 +155,20 @@ class Serve(Section):
     )
 
 
+class Inbox(Section):
+    """Where pictures are kept whose senders agreed to it, until people have labelled them."""
+
+    url: str = Field(
+        default="",
+        description="Folder or bucket of its own, apart from source and store, for pictures that people agreed to have "
+        "kept; empty keeps none. See docs/how-to/inbox.md.",
+    )
+
+
 class Operations(Section):
     """The sections of a settings file that only the servers read: no run depends on them."""
 
     servers: Servers = Field(default=Servers(), description="Where Prefect and MLflow keep what they know.")
     notify: Notify = Field(default=Notify(), description="Who is told how runs end.")
     serve: Serve = Field(default=Serve(), description="How the champion answers photographs over HTTP.")
+    inbox: Inbox = Field(default=Inbox(), description="Where pictures wait for labels.")

@@ -8,7 +8,7 @@ from rich.console import Console
 from configs.environment import home
 from configs.errors import PedigreeError
 from configs.load import read_settings
-from flows.cli import backbone, data, model, servers, tables, terminal
+from flows.cli import backbone, data, inbox, model, servers, tables, terminal
 from flows.cli.answers import predict
 from flows.cli.help_page import hide_types, print_version
 from flows.cli.terminal import (
@@ -154,6 +154,7 @@ app.add_typer(predict.app)
 app.add_typer(data.app, name="data", rich_help_panel=_STORE)
 app.add_typer(model.app, name="model", rich_help_panel=_STORE)
 app.add_typer(backbone.app, name="backbone", rich_help_panel=_RETRAINING)
+app.add_typer(inbox.app, name="inbox", rich_help_panel=_ANSWERS)
 app.add_typer(servers.app)
 
 

@@ -8,6 +8,7 @@ import typer
 from configs.errors import PedigreeError
 from configs.load import read_settings
 from flows.cli import data_tables as screens
+from flows.cli.inbox import withdraw_if_kept
 from flows.cli.terminal import (
     All,
     Changes,
@@ -219,9 +220,11 @@ def forget(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Remove an image's bytes and features from the store for good; only a note that it was removed stays."""
+    """Remove an image from the store for good, and with -c from the inbox; only a note that it was removed stays."""
     with report_errors():
         from tasks.catalog import images as removal
 
         removed_image = removal.forget(choose_store(config, changes, store), image)
-        print_answer(removed_image.to_dict(), as_json, screens.render_removed_image(removed_image))
+        withdrawn = withdraw_if_kept(config, changes, removed_image.image)
+        plain = removed_image.to_dict() | ({"inbox": withdrawn.to_dict()} if withdrawn else {})
+        print_answer(plain, as_json, screens.render_removed_image(removed_image, withdrawn))

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.visible_text import visible
+from flows.cli.inbox_tables import render_withdrawn
 from flows.cli.tables import older
 from tasks.domain.ingestion.source_objects import describe_passed_over
 from tasks.domain.phrasing import SHORT, count
@@ -17,6 +18,7 @@ from tasks.domain.phrasing import SHORT, count
 if TYPE_CHECKING:
     from tasks.catalog.export import ExportedVersion
     from tasks.catalog.images import ReleasedRejects, RemovedImage
+    from tasks.catalog.inbox import WithdrawnPicture
     from tasks.catalog.lineage import Lineage, ModelDecision
     from tasks.catalog.verify import Verification
     from tasks.catalog.versions import Rejects, Version, VersionComparison, VersionDetails, Versions
@@ -142,8 +144,16 @@ def render_rebuilt_data(data: "RunData") -> RenderableType:
     return Text("\n".join(visible(part) for part in data.sentences()))
 
 
-def render_removed_image(removal: "RemovedImage") -> RenderableType:
-    """Render what was removed, and which versions cannot be rebuilt any more."""
+def render_removed_image(removal: "RemovedImage", withdrawn: "WithdrawnPicture | None" = None) -> RenderableType:
+    """Render what was removed, and which versions cannot be rebuilt any more.
+
+    Args:
+        removal: What was removed from the store.
+        withdrawn: What was removed from the inbox; None where there is none.
+
+    Returns:
+        A few lines.
+    """
     text = (
         f"Removed {removal.image[:SHORT]} for good, and the features that {removal.features} backbones had made of it."
     )
@@ -153,7 +163,8 @@ def render_removed_image(removal: "RemovedImage") -> RenderableType:
     cards = f"\nThe data cards of these MLflow runs may still show it, small: {pages}." if pages else ""
     kept = visible(removal.original)
     original = f"\nThe original lies in the source, and is not removed there: {kept}." if kept else ""
-    return Text(f"{text}{lost}{cards}{original}")
+    inbox = f"\nIn the inbox: {render_withdrawn(withdrawn)}" if withdrawn else ""
+    return Text(f"{text}{lost}{cards}{original}{inbox}")
 
 
 def render_rejects(listing: "Rejects", most: int) -> RenderableType:

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs import schema
-from tasks.datasets.source_manifest import match_manifest
+from tasks.datasets.source_manifest import match_manifest, read_inbox_labels
 from tasks.domain.columns import whole
 from tasks.domain.ingestion.source_objects import Entry, IngestSummary
 from tasks.domain.ingestion.triggers import FEW
 from tasks.domain.labels.attributes import Attributes
+from tasks.domain.labels.inbox_labels import INBOX_FOLDER
 from tasks.domain.labels.label_images import Statements, label_images
 from tasks.domain.labels.labeling import SourceLabel, Spelling
 from tasks.domain.labels.results import Labels, ManifestUse, MatchedStatements, count_manifest_use
@@ -142,7 +143,20 @@ def _gather(keys: pa.Array, ingested: IngestSummary, labels: schema.Labels, stor
     if withheld:
         # Withheld metadata could contradict the other sources, so such an image has no label until it can be read.
         statements = statements.without(np.asarray(pc.is_in(keys, pa.array(withheld))))
-    return _Gathered(statements, missing, use, withheld)
+    return _Gathered(_with_inbox(statements, keys, ingested, store), missing, use, withheld)
+
+
+def _with_inbox(statements: Statements, keys: pa.Array, ingested: IngestSummary, store: Store) -> Statements:
+    """Let the label files of the inbox alone speak of the pictures in its folder."""
+    inside = np.asarray(pc.starts_with(keys, INBOX_FOLDER))
+    if not inside.any():
+        return statements
+    inbox = {
+        key: [SourceLabel("inbox", label.label, label.attributes) for label in labels]
+        for key, labels in read_inbox_labels(ingested, store).items()
+        if key.startswith(INBOX_FOLDER)
+    }
+    return Statements.join([Statements.by_key(keys, inbox), statements.without(inside)], len(keys))
 
 
 def _manifest_labels(matched: MatchedStatements, labels: schema.Labels) -> dict[str, list[SourceLabel]]:

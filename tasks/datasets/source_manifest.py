@@ -3,15 +3,19 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from configs import schema
 from configs.errors import PedigreeError
 from tasks.domain.ingestion.source_objects import Entry, IngestSummary, SourceFilter
+from tasks.domain.labels.inbox_labels import LABEL_FILES, InboxLabel, parse_labels
 from tasks.domain.labels.manifest_formats.reading import read_manifest
 from tasks.domain.labels.manifest_formats.references import KeyIndex
 from tasks.domain.labels.manifest_formats.statements import ManifestOptions, ParsedManifest, join_names
 from tasks.domain.labels.results import MatchedStatements, match_statements
 from tasks.stores.objects.object_store import ObjectChangedError, UnreadableObjectError, open_bucket
 from tasks.stores.store import Store
+from tasks.stores.tables.listings import entries_of
 
 if TYPE_CHECKING:
     from tasks.stores.files.labellings import LabelManifests
@@ -49,6 +53,25 @@ def match_manifest(
             "of labels.sources."
         )
     return reading, matched
+
+
+def read_inbox_labels(ingested: IngestSummary, store: Store) -> Mapping[str, list[InboxLabel]]:
+    """Read the labels of pictures that came through the inbox.
+
+    Args:
+        ingested: Names the source, and the moment that is asked for.
+        store: Holds the listing, and the label files where an earlier run read them.
+
+    Returns:
+        The labels of each key; two for a conflict.
+
+    Raises:
+        PedigreeError: A file is damaged, changed after it was listed, or cannot be read.
+    """
+    listing = store.snapshots.listing(ingested.source, ingested.moment)
+    files = list(entries_of(listing.filter(pc.starts_with(listing["key"], LABEL_FILES))))
+    texts = [(entry.key, _manifest_bytes(ingested.source, entry, store.label_manifests)) for entry in files]
+    return parse_labels(read_manifest(data, key, ManifestOptions("label")) for key, data in texts)
 
 
 def _manifest_entry(listed: Mapping[str, Entry], source: str, name: str) -> Entry:
@@ -102,8 +125,7 @@ def _manifest_bytes(source: str, entry: Entry, manifests: "LabelManifests") -> b
         raise PedigreeError(f"The manifest {entry.key} in {source} changed after it was listed: run again.") from None
     except UnreadableObjectError as unreadable:
         raise PedigreeError(
-            f"The manifest {entry.key} in {source} cannot be read ({unreadable.detail}): give this user the right, "
-            "or take manifest out of labels.sources."
+            f"The manifest {entry.key} in {source} cannot be read ({unreadable.detail}): give this user the right to."
         ) from None
     manifests.write(source, entry, data)
     return data

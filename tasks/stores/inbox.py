@@ -25,6 +25,10 @@ _RECORD = "json"
 _READS_AT_ONCE = 16
 
 
+class DamagedPictureError(PedigreeError):
+    """A picture of the inbox, or its record, is not as it was written; others are not concerned."""
+
+
 @dataclass(frozen=True)
 class Inbox:
     """The inbox at an address; nothing is read or written before it is asked to."""
@@ -71,6 +75,11 @@ class Inbox:
         except ObjectChangedError:
             return ""
 
+    def named(self, digits: str) -> set[str]:
+        """Return the pictures, kept or withdrawn, whose SHA-256 begins with these digits."""
+        keys = [entry.key for folder in ("kept", "withdrawn") for entry in self.objects.entries(f"{folder}/{digits}")]
+        return {key.rpartition("/")[2] for key in keys}
+
     def listing(self, day: str = "") -> list[InboxPicture]:
         """List the pictures of a day, or of all days, sorted by day and name, each with what became of it."""
         kinds: dict[tuple[str, str], set[str]] = {}
@@ -93,19 +102,36 @@ class Inbox:
             Its record.
 
         Raises:
-            PedigreeError: It is damaged, or was withdrawn meanwhile.
+            DamagedPictureError: It is damaged, or was withdrawn meanwhile.
         """
         key = _key(picture, _RECORD)
         try:
             record = self._parse(key, self.objects.read(key))
         except ObjectChangedError:
-            raise PedigreeError(f"The inbox {shown(self.url)} holds {key} no more: list it again.") from None
+            message = f"The inbox {shown(self.url)} holds {key} no more: list it again."
+            raise DamagedPictureError(message) from None
         return self._with_opinion(record)
 
-    def read_all(self, pictures: Sequence[InboxPicture]) -> list[InboxRecord]:
-        """Read the records of pictures, in their order; errors are those of ``read``."""
+    def read_all(self, pictures: Sequence[InboxPicture]) -> tuple[list[InboxRecord], list[str]]:
+        """Read the records of pictures.
+
+        Args:
+            pictures: The pictures.
+
+        Returns:
+            The records, in their order, and a sentence for each that is damaged.
+        """
+
+        def attempt(picture: InboxPicture) -> InboxRecord | str:
+            try:
+                return self.read(picture)
+            except DamagedPictureError as damage:
+                return str(damage)
+
         with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
-            return list(pool.map(self.read, pictures))
+            answers = list(pool.map(attempt, pictures))
+        records = [answer for answer in answers if isinstance(answer, InboxRecord)]
+        return records, [answer for answer in answers if isinstance(answer, str)]
 
     def _with_opinion(self, record: InboxRecord) -> InboxRecord:
         try:
@@ -125,9 +151,9 @@ class Inbox:
             raise self._damaged(key)
         return record
 
-    def _damaged(self, key: str) -> PedigreeError:
+    def _damaged(self, key: str) -> DamagedPictureError:
         image = key.rpartition("/")[2].partition(".")[0]
-        return PedigreeError(
+        return DamagedPictureError(
             f"The file {key} of the inbox {shown(self.url)} is damaged: put it back from a copy, or remove the picture "
             f"with pedigree inbox forget {image}."
         )
@@ -142,7 +168,7 @@ class Inbox:
             Its bytes.
 
         Raises:
-            PedigreeError: It is gone, or has other bytes than were sent.
+            DamagedPictureError: It is gone, or has other bytes than were sent.
         """
         try:
             data = self.objects.read(record.key)

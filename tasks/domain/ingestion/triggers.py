@@ -14,6 +14,7 @@ from configs.schema import Labels
 from configs.sections import Source, Watch
 from tasks.domain.ingestion.live_drift import LiveDrift
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
+from tasks.domain.labels.inbox_labels import INBOX_FOLDER, is_label_file
 from tasks.domain.labels.labeling import apply_aliases, normalize_name, read_layout
 from tasks.domain.phrasing import count, list_names
 
@@ -175,7 +176,7 @@ def _bears_label(key: str, labels: Labels) -> bool:
 
 
 def _classify(entry: Entry, before: Entry | None, moved: Mapping[tuple[str, int], Entry], labels: Labels) -> str:
-    if entry.key == labels.manifest:
+    if entry.key == labels.manifest or is_label_file(entry.key):
         return "relabelled"
     if before and before.content == entry.content:
         return "relabelled" if "metadata" in labels.sources else "same"
@@ -211,7 +212,7 @@ def _label(key: str, labels: Labels) -> str:
 
 
 def _folder(key: str, labels: Labels) -> str:
-    return normalize_name(read_layout(key, labels.layout).label)
+    return "" if key.startswith(INBOX_FOLDER) else normalize_name(read_layout(key, labels.layout).label)
 
 
 def _reasons(changes: SourceChanges, watch: Watch) -> list[str]:

@@ -31,7 +31,7 @@ class SourceLabel(NamedTuple):
     """What one source of labels says about an object.
 
     Attributes:
-        source: The name of the source: folder, manifest or metadata.
+        source: The name of the source: folder, manifest, metadata or inbox.
         label: The label; empty where the source names none.
         attributes: Names and values, sorted by name.
     """

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from tasks.domain.images.rejections import RELEASED, Circumstances, Reason, Rejection, is_retried_in_time
 from tasks.domain.ingestion.source_objects import Entry
+from tasks.domain.labels.inbox_labels import LABEL_FILES
 from tasks.stores.tables.lance_table import Table
 from tasks.stores.tables.listing_history import SOURCE_IDENTITY, ListingHistory, source_columns
 from tasks.stores.tables.listings import (
@@ -64,7 +65,7 @@ class SnapshotStore(ListingHistory):
         Args:
             source: Address of the source.
             moment: The moment; empty means now.
-            beside: The key of the manifest, which is no image.
+            beside: The key of the manifest, which is no image; label files of the inbox are none either.
             circumstances: The limits and decoders of now; None where no rejection is tried again.
 
         Returns:
@@ -72,7 +73,8 @@ class SnapshotStore(ListingHistory):
         """
         listing = without(self.listing(source, moment), source_columns(source, self._contents()))
         listing = without(listing, standing_rejections(latest(source_columns(source, self._rejects())), circumstances))
-        return PendingEntries(listing.filter(pc.not_equal(listing["key"], beside)))
+        files = pc.or_(pc.equal(listing["key"], beside), pc.starts_with(listing["key"], LABEL_FILES))
+        return PendingEntries(listing.filter(pc.invert(files)))
 
     def is_retried_in_time(self, source: str) -> bool:
         """Check whether an object that the source holds is rejected for a reason that passes by itself."""

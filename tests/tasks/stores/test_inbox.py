@@ -8,7 +8,7 @@ import pytest
 from configs.errors import PedigreeError, SettingsError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.serving.inbox_record import InboxPicture, InboxRecord, InboxState
-from tasks.stores.inbox import Inbox, open_inbox
+from tasks.stores.inbox import DamagedPictureError, Inbox, open_inbox
 
 DATA = b"\xff\xd8\xff a picture"
 DAY, NEXT_DAY = "2026-11-28", "2026-11-29"
@@ -40,7 +40,7 @@ def test_a_picture_is_kept_once_with_its_record(url: str) -> None:
     assert not inbox.put(replace(record, day=NEXT_DAY, guess="boxer"), DATA)
     assert inbox.listing() == [InboxPicture(DAY, record.image, InboxState.WAITING)]
     assert (inbox.count(DAY), inbox.count(NEXT_DAY), inbox.find(record.image)) == (1, 0, DAY)
-    assert inbox.read_all(inbox.listing()) == [record]
+    assert inbox.read_all(inbox.listing()) == ([record], [])
     assert inbox.picture(record) == DATA
     assert (record.key, record.probability) == (f"inbox/{DAY}/{record.image}.jpg", 0.6)
 
@@ -52,7 +52,7 @@ def test_an_interrupted_call_is_finished_by_the_next(url: str) -> None:
     inbox.objects.create(record.key, DATA)
     assert inbox.listing() == []
     assert inbox.put(replace(record, day=NEXT_DAY), DATA)
-    assert inbox.read_all(inbox.listing()) == [record]
+    assert inbox.read_all(inbox.listing()) == ([record], [])
 
 
 def test_marks_say_what_became_of_a_picture(url: str) -> None:
@@ -75,7 +75,7 @@ def test_the_first_contradiction_stands(url: str) -> None:
     inbox.put(record, DATA)
     assert inbox.contradict(record.image, "boxer")
     assert not inbox.contradict(record.image, "poodle")
-    assert inbox.read_all(inbox.listing()) == [replace(record, wrong=True, claimed="boxer")]
+    assert inbox.read_all(inbox.listing()) == ([replace(record, wrong=True, claimed="boxer")], [])
 
 
 def test_a_withdrawn_picture_never_comes_back(url: str) -> None:
@@ -118,8 +118,8 @@ def test_damage_is_named_with_the_way_out(tmp_path: Path, ending: str, content: 
     inbox, record = Inbox(str(tmp_path)), make_record()
     inbox.put(record, DATA)
     (tmp_path / "inbox" / DAY / f"{record.image}.{ending}").write_text(content)
-    with pytest.raises(PedigreeError, match=rf"{record.image}\.{ending} .*inbox forget {record.image}"):
-        [inbox.picture(found) for found in inbox.read_all(inbox.listing())]
+    with pytest.raises(DamagedPictureError, match=rf"{record.image}\.{ending} .*inbox forget {record.image}"):
+        inbox.picture(inbox.read(inbox.listing()[0]))
 
 
 def test_a_record_of_a_newer_pedigree_is_no_damage(tmp_path: Path) -> None:
