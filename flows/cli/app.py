@@ -10,6 +10,7 @@ from configs.errors import PedigreeError
 from configs.load import read_settings
 from flows.cli import backbone, data, inbox, model, servers, tables, terminal
 from flows.cli.answers import predict
+from flows.cli.first_steps import doctor, init
 from flows.cli.help_page import hide_types, print_version
 from flows.cli.terminal import (
     Changes,
@@ -150,6 +151,8 @@ def demo(as_json: Json = False) -> None:
         print_answer(plain, as_json, tables.render_demo(outcomes, home(), stack.service_address(home(), played_demo())))
 
 
+app.add_typer(init.app)
+app.add_typer(doctor.app)
 app.add_typer(predict.app)
 app.add_typer(data.app, name="data", rich_help_panel=_STORE)
 app.add_typer(model.app, name="model", rich_help_panel=_STORE)

@@ -12,16 +12,16 @@ from flows.cli.terminal import write
 _SHORT = 12
 
 
-def print_version(wanted: bool) -> None:  # noqa: FBT001 - the flag as it was given
+def print_version(given: bool) -> None:  # noqa: FBT001 - the flag as it was given
     """Print version and commit, and end the program, where the flag was given.
 
     Args:
-        wanted: Whether it was.
+        given: Whether it was.
 
     Raises:
         typer.Exit: It was.
     """
-    if wanted:
+    if given:
         write(f"{describe_version()}\n")
         raise typer.Exit
 

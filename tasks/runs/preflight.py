@@ -6,10 +6,11 @@ from configs.load import resolve
 from configs.schema import AUTO, Settings
 from tasks.evaluation.evaluation_sets import with_named_golden
 from tasks.features.backbone_cuts import with_chosen_cut
+from tasks.modeling.backbone.imagenet_file import describe_ways_out, find_imagenet
 from tasks.modeling.backbone.loading import check_cut
 from tasks.modeling.backbone.onnx_engine import check_installed
 from tasks.promotion import sync_registry
-from tasks.step import step
+from tasks.step import log_line, step
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.originals import require_versions
 from tasks.stores.store import Store
@@ -52,7 +53,20 @@ def preflight(settings: Settings) -> Settings:
         store.objects.check()
     check_tracking(settings.tracking.url)
     store.check_format()
+    _say_what_is_lacking(settings.backbone, store)
     return with_named_golden(with_chosen_cut(settings, store), store)
+
+
+def _say_what_is_lacking(backbone: schema.Backbone, store: Store) -> None:
+    """Log, before anything is listed, that a store without a backbone cannot get the ImageNet weights here.
+
+    The run goes on: where there is too little to learn from it needs none, and photographs are stored all the same.
+    """
+    if backbone.weights != "imagenet" or any(store.objects.entries("backbones/")):
+        return
+    weights = find_imagenet(backbone.sha256)
+    if not weights.available:
+        log_line(f"{describe_ways_out(weights)}.")
 
 
 @step(hours=2)

@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,14 +14,13 @@ import h5py
 
 from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of_bytes
+from tasks.modeling.backbone.imagenet_file import IMAGENET_FILE, describe_ways_out, find_imagenet
 from tasks.modeling.backbone.inception import build_untrained, rename_layers
 from tasks.modeling.determinism import configure_tensorflow
 
 if TYPE_CHECKING:
     import keras
 
-# The name under which Keras keeps what it downloads.
-_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 # The seconds without a byte after which a download is given up; Keras itself would wait for ever.
 _PATIENCE = 20.0
 
@@ -45,17 +45,14 @@ def load_imagenet(sha256: str) -> tuple["keras.Model", str]:
 
     data = _read_cached()
     if data and sha256:
-        return load_keras_file(_check_sha256(data, sha256), _FILE), sha256
+        return load_keras_file(_check_sha256(data, sha256), IMAGENET_FILE), sha256
     try:
         with _download():
             network = keras.applications.InceptionV3(include_top=False, weights="imagenet")
     except Exception as error:
-        message = (
-            "The ImageNet weights cannot be downloaded here: either download Keras's InceptionV3 weights file (notop) "
-            "elsewhere and set backbone.weights to its path or s3:// address and backbone.sha256 to its SHA-256, or "
-            "set backbone.weights to demo, cut to mixed2 and size to 96 for a first try on drawn dogs."
-        )
-        raise PedigreeError(message) from error
+        weights = find_imagenet()
+        unreachable = weights.unreachable or "the download broke off"
+        raise PedigreeError(f"{describe_ways_out(replace(weights, unreachable=unreachable))}.") from error
     return rename_layers(network), sha256_of_bytes(_check_sha256(_read_cached(), sha256))
 
 
@@ -93,7 +90,7 @@ def _read_cached() -> bytes:
     with redirect_stdout(io.StringIO()):
         try:
             # Only Keras knows where its cache is. It opens the address below only where the cache holds nothing.
-            return Path(keras.utils.get_file(_FILE, origin="file:///none", cache_subdir="models")).read_bytes()
+            return Path(keras.utils.get_file(IMAGENET_FILE, origin="file:///none", cache_subdir="models")).read_bytes()
         except Exception:  # noqa: BLE001 - what Keras raises is a bare Exception
             return b""
 
@@ -101,9 +98,9 @@ def _read_cached() -> bytes:
 def _check_sha256(data: bytes, sha256: str) -> bytes:
     digest = sha256_of_bytes(data)
     if sha256 and digest != sha256:
-        message = f"Keras's ImageNet weights {_FILE} have SHA-256 {digest}, not backbone.sha256: correct it, or remove"
+        message = f"Keras's ImageNet weights {IMAGENET_FILE} have SHA-256 {digest}, not backbone.sha256: correct it, or"
         raise PedigreeError(
-            f"{message} the file from the folder models of Keras's home, so that it is downloaded again."
+            f"{message} remove the file from the folder models of Keras's home, so that it is downloaded again."
         )
     return data
 

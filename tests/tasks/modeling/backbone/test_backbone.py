@@ -15,7 +15,7 @@ from configs.errors import PedigreeError, SettingsError
 from configs.schema import Backbone as Settings
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.modeling.backbone import backbone as backbones
-from tasks.modeling.backbone import inception, keras_weights, loading
+from tasks.modeling.backbone import imagenet_file, inception, keras_weights, loading
 from tasks.modeling.backbone.backbone import (
     Backbone,
     random_backbone,
@@ -211,22 +211,22 @@ def test_a_damaged_demo_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def imagenet_file(keras_file: bytes) -> Iterator[Path]:
+def cached_file(keras_file: bytes) -> Iterator[Path]:
     """Stand-in for what Keras has downloaded, where Keras looks for it."""
-    path = Path(keras.src.backend.config.keras_home()) / "models" / keras_weights._FILE
+    path = Path(keras.src.backend.config.keras_home()) / "models" / imagenet_file.IMAGENET_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(keras_file)
     yield path
     path.unlink()
 
 
-def test_keras_s_own_file_is_held_against_the_sha256(imagenet_file: Path, other_weights: list[np.ndarray]) -> None:
+def test_keras_s_own_file_is_held_against_the_sha256(cached_file: Path, other_weights: list[np.ndarray]) -> None:
     """With a SHA-256 in the settings Keras's file is used if it has it, and else refused unopened; MD5 has no say."""
-    right = sha256_of_bytes(imagenet_file.read_bytes())
+    right = sha256_of_bytes(cached_file.read_bytes())
     loaded = load_backbone(Settings(sha256=right, cut="mixed0", size=75))
     assert _hashes(loaded.model.get_weights()) <= _hashes(other_weights)
     assert loaded.origin == right
-    imagenet_file.write_bytes(imagenet_file.read_bytes()[:-1])
+    cached_file.write_bytes(cached_file.read_bytes()[:-1])
     with pytest.raises(
         PedigreeError, match=r"ImageNet weights .* have SHA-256 .*, not backbone\.sha256: correct it, or remove"
     ):
@@ -238,6 +238,7 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
     """Network that refuses every connection, or that accepts them and never says a word."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(keras_weights, "_PATIENCE", 0.5)
+    monkeypatch.setattr(imagenet_file, "_PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
         if request.param == "refused":
@@ -246,10 +247,11 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.usefixtures("no_network")
-def test_imagenet_without_a_network_names_two_ways_out(capfd: pytest.CaptureFixture[str]) -> None:
-    """Keras's own download is tried once, and its failure is one sentence: a file of one's own, or the demo's."""
+def test_imagenet_without_a_network_names_the_ways_out(capfd: pytest.CaptureFixture[str]) -> None:
+    """Keras's own download is tried once, and its failure says what each way out is good for."""
     with pytest.raises(
-        PedigreeError, match=r"(?s)cannot be downloaded here: either .* backbone\.sha256 .*, or set .* demo"
+        PedigreeError,
+        match=r"(?s)cannot be had here: .* As good: .* backbone\.sha256 .* Only to try .* demo",
     ):
         load_backbone(Settings(weights="imagenet", size=75))
     assert capfd.readouterr() == ("", "")

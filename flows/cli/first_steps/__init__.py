@@ -1,0 +1,1 @@
+"""First steps: what a person does before the first run."""
