@@ -73,6 +73,16 @@ def single_threaded_blas() -> Iterator[None]:
         _LIMIT.end_wish()
 
 
+@contextmanager
+def single_threaded_numpy() -> Iterator[None]:
+    """Run each matrix product of NumPy in one thread; SciPy, half a second of CPU, is not imported for it."""
+    import numpy  # noqa: F401, ICN001 - what is to be limited must be there
+    from threadpoolctl import ThreadpoolController
+
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        yield
+
+
 @cache
 def _blas_libraries() -> "ThreadpoolController":
     """Find the libraries that multiply matrices; looking for them takes milliseconds, and a training asks 300 times."""

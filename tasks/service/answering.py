@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from tasks.domain.images.rejections import Reason, Rejection
@@ -97,19 +96,32 @@ class Answering:
             One answer a photograph, in their order.
         """
         self.check_room(len(photographs))
-        futures = [self._submit(model, data, why=why) for data in photographs]
+        pending = [self._submit(model, data, why=why) for data in photographs]
         try:
-            return list(await asyncio.gather(*map(asyncio.wrap_future, futures)))
+            return [await answer for answer, _ in pending]
         finally:
-            for future in futures:
-                future.cancel()
+            for answer, work in pending:
+                answer.cancel()
+                work.cancel()
 
-    def _submit(self, model: ServedModel, data: bytes, *, why: bool) -> Future[Answer]:
+    def _submit(self, model: ServedModel, data: bytes, *, why: bool) -> tuple[asyncio.Future[Answer], Future[Answer]]:
+        """Let a thread work on a photograph; one message of it wakes the event loop."""
         loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
         self._change_present(1)
-        future = self._pool.submit(self._answer, model, data, time.perf_counter(), why=why)
-        future.add_done_callback(lambda _future: loop.call_soon_threadsafe(partial(self._change_present, -1)))
-        return future
+        work = self._pool.submit(self._answer, model, data, time.perf_counter(), why=why)
+        work.add_done_callback(lambda done: loop.call_soon_threadsafe(self._deliver, done, answer))
+        return answer, work
+
+    def _deliver(self, work: Future[Answer], answer: asyncio.Future[Answer]) -> None:
+        """Hand over what a thread answered, if anybody still waits for it."""
+        self._change_present(-1)
+        if answer.done() or work.cancelled():
+            answer.cancel()
+        elif error := work.exception():
+            answer.set_exception(error)
+        else:
+            answer.set_result(work.result())
 
     def _change_present(self, change: int) -> None:
         self._present += change
@@ -154,9 +166,10 @@ class Answering:
         knowledge = self._explainer.known(model)
         if knowledge is None or prediction.label is None or prediction.probabilities is None:
             return None, {"unavailable": self._explainer.waits} if why else None
+        if not why:
+            return knowledge.unusual(features), None
         explanation = knowledge.explain(features, prediction.probabilities)
-        reasons = knowledge.describe(explanation, prediction.label, self._explainer.address) if why else None
-        return explanation.unusual, reasons
+        return explanation.unusual, knowledge.describe(explanation, prediction.label, self._explainer.address)
 
 
 def _refuse(model: ServedModel, rejection: Rejection, seconds: float) -> Answer:

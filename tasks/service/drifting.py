@@ -117,14 +117,13 @@ class DriftWatch:
         """Keep what is known of a photograph, if chance wants it; only then it is measured."""
         if not self.settings.drift_pictures:
             return
-        image = sha256_of_bytes(observation.data)
         with self._lock:
             self._take_model(observation.model)
-            sampled = self._pictures.wants(image)
+            sampled = self._pictures.wants(observation.image)
         if sampled:
             measured = _measure(observation)
             with self._lock:
-                self._pictures.add(image, measured)
+                self._pictures.add(observation.image, measured)
 
     def _model_key(self) -> tuple[str, str, str] | None:
         return self._model.identity.key if self._model else None

@@ -16,7 +16,7 @@ from typing import Any
 
 import uvicorn
 
-from configs.cores import count_cores
+from configs.cores import count_cores, single_threaded_numpy
 from configs.environment import home, secret
 from configs.errors import SettingsError
 from configs.servers import Serve
@@ -98,7 +98,9 @@ class Service:
         self.state.shadow.start()
         tell(self.address)
         try:
-            self._server.run(sockets=[self.listener])
+            # Photographs share the cores already: threads of one matrix product would wait for each other, spinning.
+            with single_threaded_numpy():
+                self._server.run(sockets=[self.listener])
         finally:
             self.state.follower.stop()
             self.state.explainer.stop()
@@ -114,6 +116,7 @@ class Service:
             build_app(self.state),
             http=BoundedProtocol.within(self.state.settings.body_seconds),
             ws="none",
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -249,3 +249,17 @@ def explain(
         training.find_nearest(features, likeness, ranked[1], SHOWN_OF_RUNNER_UP) if close else (),
         rarity.unusual(training.find_likeness(features, likeness)),
     )
+
+
+def measure_unusual(features: Vectors, training: TrainingImages, rarity: Rarity) -> float:
+    """Measure how unusual a picture is, without looking for what explains its answer.
+
+    Args:
+        features: The picture's features, of shape (width,).
+        training: The training images.
+        rarity: How far test images lie from them.
+
+    Returns:
+        The figure that ``explain`` gives too.
+    """
+    return rarity.unusual(training.find_likeness(features, training.scan(features[None])[:, 0]))

@@ -64,11 +64,15 @@ class Head:
             Logits of shape (n_images, n_classes).
         """
         logits = np.empty((len(features), len(self.classes)))
-        weights = self.weights.astype(np.float64)
         for start in range(0, len(features), _BLOCK):
             rows = features[start : start + _BLOCK, None, :].astype(np.float64)
-            logits[start : start + _BLOCK] = np.matmul(rows, weights)[:, 0] + self.bias
+            logits[start : start + _BLOCK] = np.matmul(rows, self._wide)[:, 0] + self.bias
         return logits
+
+    @cached_property
+    def _wide(self) -> NDArray[np.float64]:
+        """Return the weights in float64; whoever serves multiplies by them once for each photograph."""
+        return self.weights.astype(np.float64)
 
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute calibrated probabilities.

@@ -20,6 +20,7 @@ from tasks.domain.serving.nearest import (
     TrainingImages,
     explain,
     measure_rarity,
+    measure_unusual,
     sort_training_images,
 )
 
@@ -63,6 +64,10 @@ class Knowledge:
             The nearest training images, and how unusual the photograph is.
         """
         return explain(features, probabilities, self.training, self.rarity)
+
+    def unusual(self, features: Vectors) -> float:
+        """Return how unusual a photograph with these features is, of shape (width,)."""
+        return measure_unusual(features, self.training, self.rarity)
 
     def describe(self, explanation: Explanation, label: str, address: str) -> Mapping[str, Any]:
         """Describe an explanation as JSON can hold it.

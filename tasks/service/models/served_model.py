@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from configs.cores import count_cores
 from configs.errors import PedigreeError
 from configs.servers import Serve
 from tasks.decoding.square_decoder import SquareDecoder
+from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Rejection
 from tasks.domain.serving.answers import ModelIdentity
@@ -108,7 +110,7 @@ class ServedModel:
         return replace(self, identity=identity)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Observation:
     """A photograph that has an answer.
 
@@ -127,6 +129,11 @@ class Observation:
     features: Vector
     prediction: Prediction
     unusual: float | None
+
+    @cached_property
+    def image(self) -> str:
+        """Return the SHA-256 of the photograph's bytes."""
+        return sha256_of_bytes(self.data)
 
 
 def build_model(

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,12 +15,14 @@ from starlette.responses import Response
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service.web.access import OPEN
 from tasks.service.web.description import openapi, schemas
-from tasks.service.web.front import App, Front, problem_headers
+from tasks.service.web.front import App, Endpoint, Front, problem_headers
 from tasks.service.web.page.page import build_page_routes
 from tasks.service.web.routes import build_routes
 from tasks.service.web.state import ServiceState
 
 _KINDS: Mapping[int, ProblemKind] = {404: ProblemKind.NOT_FOUND, 405: ProblemKind.WRONG_METHOD}
+# Addresses that nothing of the framework is needed for; it describes them.
+_DIRECT = {"/v1/predict", "/invocations"}
 _DESCRIPTION = "Photographs in, classes out, by the model that serves now; each answer says which model that was."
 
 
@@ -41,13 +44,23 @@ def build_app(state: ServiceState) -> App:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(build_routes(state))
+    routes = build_routes(state)
+    app.include_router(routes)
     app.include_router(build_page_routes(state))
     app.add_exception_handler(ServiceProblemError, _tell_problem)
     app.add_exception_handler(HTTPException, _tell_status)
     app.add_exception_handler(Exception, _tell_failure)
     app.openapi = lambda: _describe(app, state)  # type: ignore[method-assign]
-    return Front(app, state.access, state.metrics, lambda: state.draining)
+    return Front(app, _find_direct(routes), state.access, state.metrics, lambda: state.draining)
+
+
+def _find_direct(routes: APIRouter) -> dict[tuple[str, str], Endpoint]:
+    """Return what answers photographs, by method and path."""
+    return {
+        ("POST", route.path): route.endpoint
+        for route in routes.routes
+        if isinstance(route, APIRoute) and route.path in _DIRECT
+    }
 
 
 def _describe(app: FastAPI, state: ServiceState) -> dict[str, Any]:

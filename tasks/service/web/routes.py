@@ -4,8 +4,10 @@ import asyncio
 import json
 import math
 import platform
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import metadata
-from typing import Any
+from typing import Any, cast
 
 from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
@@ -151,18 +153,26 @@ async def answer_request(
         photographs = await take_apart(request, await body.read(), state.settings)
         # Taken once: all photographs of a request are answered by this model, whatever serves a moment later.
         model = state.model()
-        work = asyncio.ensure_future(state.answering.answer(model, photographs.files, why=why))
-        gone = asyncio.ensure_future(_wait_for_departure(request))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                work.cancel()
-                raise ClientDisconnect
-            return model, photographs, work.result()
-        finally:
-            gone.cancel()
+        async with _until_departure(request):
+            return model, photographs, await state.answering.answer(model, photographs.files, why=why)
     finally:
         body.release()
+
+
+@asynccontextmanager
+async def _until_departure(request: Request) -> AsyncIterator[None]:
+    """Give up what is awaited within once the client closes the connection, and raise ClientDisconnect."""
+    work = cast("asyncio.Task[object]", asyncio.current_task())
+    departure = asyncio.ensure_future(_wait_for_departure(request))
+    departure.add_done_callback(lambda done: done.cancelled() or work.cancel())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if departure.cancelled() or not departure.done() or work.uncancel():
+            raise
+        raise ClientDisconnect from None
+    finally:
+        departure.cancel()
 
 
 async def _wait_for_departure(request: Request) -> None:

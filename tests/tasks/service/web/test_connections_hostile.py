@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -75,6 +76,19 @@ def test_slow_false_and_vanishing_clients_are_let_go(served: Served, champions: 
     assert ask(client, data).json()["probabilities"] == expected
     wait_until(lambda: service.state.answering.present == 0, 10, "the end of all work", pause=0.05)
     assert service.state.memory.held == 0
+
+
+def test_what_is_no_body_fills_no_memory(served: Served) -> None:
+    """A head without end, a trailer without end and a thousand requests at once end their connection, and no other."""
+    _, client = served
+    line, get = b"X-A: " + b"a" * 1000 + b"\r\n", b"GET /live HTTP/1.1\r\nHost: localhost\r\n"
+    chunked = head("Content-Type: image/png", "Transfer-Encoding: chunked") + b"1\r\nx\r\n0\r\n"
+    for start in (get, chunked):
+        with pytest.raises(OSError, match=r"reset|Broken"):
+            converse(client, start, *[line] * 100_000)
+    with suppress(ConnectionError):
+        assert converse(client, (get + b"\r\n") * 1000).count(b"HTTP/1.1") < 100
+    assert client.get("/live").status_code == 200
 
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_come_again(served: Served, champions: ChampionStore) -> None:
