@@ -101,6 +101,21 @@ def parse_settings(values: object, origin: str) -> Settings:
         raise SettingsError(_describe(origin, error)) from None
 
 
+def apply_changes(values: dict[str, Any], changes: Sequence[str], origin: str) -> None:
+    """Change settings that are nested by sections.
+
+    Args:
+        values: The settings; they are changed.
+        changes: Changes such as ``training.seed=1``.
+        origin: Where they come from, for errors.
+
+    Raises:
+        SettingsError: One is not written so, or has no value.
+    """
+    for change in changes:
+        _apply(values, change, origin)
+
+
 def parse_section(section: type[S], path: tuple[str, ...], values: Mapping[str, Any]) -> S:
     """Build a section of the settings from the values of a form.
 
@@ -155,8 +170,7 @@ def resolve_tracking(tracking: Tracking) -> Tracking:
 
 def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
     values = _read_yaml(path)
-    for change in changes:
-        _apply(values, change)
+    apply_changes(values, changes, "--set")
     return values
 
 
@@ -184,15 +198,17 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def _apply(values: dict[str, Any], change: str) -> None:
+def _apply(values: dict[str, Any], change: str, origin: str) -> None:
     name, equals, text = change.partition("=")
     section, dot, setting = name.partition(".")
     if not (equals and dot and isinstance(values.setdefault(section, {}), dict)):
-        message = f"--set {shown(change[:LONGEST_SHOWN])}: write it as section.setting=value, such as training.seed=1."
+        message = (
+            f"{origin} {shown(change[:LONGEST_SHOWN])}: write it as section.setting=value, such as training.seed=1."
+        )
         raise SettingsError(message)
-    value = read_yaml(text, f"--set {name[:LONGEST_SHOWN]}")
+    value = read_yaml(text, f"{origin} {name[:LONGEST_SHOWN]}")
     if value is None:
-        raise SettingsError(f"--set {name[:LONGEST_SHOWN]}= has no value: write one, or '' for none.")
+        raise SettingsError(f"{origin} {name[:LONGEST_SHOWN]}= has no value: write one, or '' for none.")
     values[section][setting] = value
 
 

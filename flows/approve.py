@@ -9,9 +9,10 @@ from flows.decorators import flat_parameters
 from tasks.promotion.aliases import Approver
 from tasks.promotion.overrides import Override
 from tasks.promotion.overrides import approve as approved
+from tasks.reports.prefect_ui.runs_list import name_flow_run
 
 
-@flow(name="approve", persist_result=False, validate_parameters=False)
+@flow(name="approve", flow_run_name=name_flow_run, persist_result=False, validate_parameters=False)
 @flat_parameters()
 def approve(store: Store, tracking: Tracking, version: str, why: str, by: str, instead_of: str = "") -> State[Override]:
     """Promote a version on a person's decision; the ledger keeps who decided, when and why.

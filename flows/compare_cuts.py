@@ -10,10 +10,11 @@ from tasks.features.backbone_cuts import check_comparable
 from tasks.features.backbone_cuts import compare_backbone_cuts as compare_cuts
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
+from tasks.reports.prefect_ui.runs_list import name_flow_run
 from tasks.runs.preflight import preflight
 
 
-@flow(name="compare", persist_result=False)
+@flow(name="compare", flow_run_name=name_flow_run, persist_result=False)
 def compare(settings: Settings) -> CutComparison:
     """Build the dataset version of what the source holds, and measure each cut of the backbone on it.
 

@@ -13,7 +13,7 @@ from prefect.runtime import deployment
 from pydantic import Field, JsonValue
 from pydantic_core import PydanticUndefined
 
-from configs.load import Leaf, is_section, list_leaves, nest_fields, parse_section
+from configs.load import Leaf, apply_changes, is_section, list_leaves, nest_fields, parse_section
 from configs.schema import Settings
 from configs.sections import Section
 from configs.servers import ONE_RETRAINING
@@ -67,6 +67,7 @@ def _limited() -> bool:
 
 
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
+_CHANGES = "changes"
 
 
 def flat_parameters(*without: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
@@ -93,18 +94,27 @@ def flat_parameters(*without: str) -> Callable[[Callable[..., R]], Callable[...,
         def flow(**given: Any) -> R:  # noqa: ANN401 - the values of the form
             prepare_process()
             arguments = {name: value for name, value in given.items() if value is not PydanticUndefined}
-            parts = {
-                name: parse_section(model, _prefix(name, model), nest_fields(fields[name], arguments))
-                for name, model in models.items()
-            }
+            nested = {name: nest_fields(fields[name], arguments) for name in models}
+            for values in nested.values():
+                apply_changes(values, arguments.get(_CHANGES, ()), "The form:")
+            parts = {name: parse_section(model, _prefix(name, model), nested[name]) for name, model in models.items()}
             return function(**{name: value for name, value in arguments.items() if name in parameters}, **parts)
 
         rest = [parameter.replace(kind=_BY_NAME) for parameter in parameters.values() if parameter.name not in models]
         setting_parameters = [_parameter(leaf) for section_leaves in fields.values() for leaf in section_leaves]
-        flow.__signature__ = inspect.Signature([*rest, *setting_parameters])  # type: ignore[attr-defined]
+        changes = [_changes()] if Settings in models.values() else []
+        flow.__signature__ = inspect.Signature([*rest, *setting_parameters, *changes])  # type: ignore[attr-defined]
         return flow
 
     return decorate
+
+
+def _changes() -> inspect.Parameter:
+    """Return the form field for settings that have no field of their own in the form that is deployed."""
+    title: dict[str, JsonValue] = {"title": "other settings"}
+    text = "Any other setting, such as `training.seed=1` or `gate.when_silent=ask`: see docs/reference/settings.md."
+    default: Any = Field(default=[], description=text, json_schema_extra=title)
+    return inspect.Parameter(_CHANGES, _BY_NAME, default=default, annotation=list[str])
 
 
 def _is_whole(parameter: inspect.Parameter) -> bool:

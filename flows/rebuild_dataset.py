@@ -9,11 +9,12 @@ from tasks.datasets.write_data_card import write_data_card
 from tasks.domain.runs.results import RunData
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
+from tasks.reports.prefect_ui.runs_list import name_flow_run
 from tasks.runs.preflight import preflight
 from tasks.runs.summarize import mark_rebuilt
 
 
-@flow(name="rebuild", persist_result=False)
+@flow(name="rebuild", flow_run_name=name_flow_run, persist_result=False)
 def rebuild(settings: Settings, as_of: str = "") -> RunData:
     """Build the dataset version of what the source holds, or held on a former day, without training on it.
 

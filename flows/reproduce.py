@@ -7,11 +7,12 @@ from configs.schema import Store
 from configs.sections import Scale
 from flows.decorators import flat_parameters
 from tasks.domain.registry.model_record import Reproduction
+from tasks.reports.prefect_ui.runs_list import name_flow_run
 from tasks.reproduction.original import load_record, verify_images
 from tasks.reproduction.refit import compare, refit
 
 
-@flow(name="reproduce", persist_result=False, validate_parameters=False)
+@flow(name="reproduce", flow_run_name=name_flow_run, persist_result=False, validate_parameters=False)
 @flat_parameters()
 def reproduce(store: Store, scale: Scale, model: str, from_pixels: bool = False) -> Reproduction:  # noqa: FBT001, FBT002 - a tick box
     """Train a model again from its dataset version, settings, seed and backbone, and say whether it is the same.

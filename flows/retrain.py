@@ -32,7 +32,8 @@ from tasks.ingestion.snapshot import snapshot
 from tasks.promotion.gate import apply_gate, check_rules, request_approval
 from tasks.promotion.promote import promote
 from tasks.promotion.sync_registry import RegistrySync, sync_registry
-from tasks.reports.prefect_ui.artifacts import make_final_state, name_flow_run
+from tasks.reports.prefect_ui.artifacts import make_final_state
+from tasks.reports.prefect_ui.runs_list import name_flow_run, show_end
 from tasks.runs.preflight import preflight, restore_registry
 from tasks.runs.summarize import mark_processed, summarize
 from tasks.serving.probe_process import ServingProbe
@@ -149,4 +150,5 @@ def finish(
     if outcome.status == "needs-approval":
         outcome = request_approval(outcome, settings)
     outcome = mark_processed(listed, data, synced, outcome, settings)
+    show_end(outcome)
     return make_final_state(outcome)

@@ -8,9 +8,10 @@ from configs.schema import Store, Tracking
 from flows.decorators import flat_parameters
 from tasks.promotion.aliases import Approver
 from tasks.promotion.overrides import Override, roll_back_champion
+from tasks.reports.prefect_ui.runs_list import name_flow_run
 
 
-@flow(name="rollback", persist_result=False, validate_parameters=False)
+@flow(name="rollback", flow_run_name=name_flow_run, persist_result=False, validate_parameters=False)
 @flat_parameters()
 def rollback(store: Store, tracking: Tracking, why: str, by: str) -> State[Override]:
     """Promote the previous champion again, and hold the present one until a person lifts the hold.

@@ -14,11 +14,12 @@ from tasks.domain.phrasing import count, list_names
 from tasks.engine.engine import open_engine
 from tasks.reports.prefect_ui.artifacts import show_damage
 from tasks.reports.prefect_ui.progress import show_progress
+from tasks.reports.prefect_ui.runs_list import name_flow_run
 from tasks.step import log_line
 from tasks.stores.store import Store
 
 
-@flow(name="verify-store", persist_result=False, validate_parameters=False)
+@flow(name="verify-store", flow_run_name=name_flow_run, persist_result=False, validate_parameters=False)
 @flat_parameters()
 def verify_store(store: schema.Store, scale: Scale) -> State[tuple[Verification, ...]]:
     """Hash every image and every record of all dataset versions again, and fail with the names of what is damaged.

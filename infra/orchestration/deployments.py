@@ -13,12 +13,13 @@ import yaml
 from configs.credentials import prefect_login
 from configs.environment import prefect_address
 from configs.errors import PedigreeError
-from configs.load import fill_form
 from configs.schema import Settings
 from configs.servers import ONE_RETRAINING
 from configs.visible_text import shown
 from infra.local_stack import health
 from infra.local_stack.servers import environment_with_login
+from infra.orchestration import forms
+from infra.orchestration.forms import fill_parameters
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -82,36 +83,12 @@ def _automation(silence: timedelta) -> "AutomationCore":
 POOL = "pedigree"
 _RETRAINS = "flows.retrain.retrain"
 _FILE = Path(__file__).parents[1] / "prefect.yaml"
-# The sections that a deployment's form has; deployments that are not named have all.
-_RETRAINING = tuple(section for section in Settings.model_fields if section != "watch")
-_SECTIONS = {
-    "nightly": _RETRAINING,
-    "retrain": _RETRAINING,
-    "approve": ("store", "tracking"),
-    "rollback": ("store", "tracking"),
-    "reproduce": ("store", "scale"),
-    "verify-store": ("store", "scale"),
-}
 
 
 def read_prefect_yaml() -> dict[str, Any]:
     """Read ``infra/prefect.yaml``."""
     contents: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
     return contents
-
-
-def fill_parameters(name: str, settings: Settings) -> dict[str, Any]:
-    """Fill in the form of a deployment with settings.
-
-    Args:
-        name: The deployment.
-        settings: The settings.
-
-    Returns:
-        The values of its parameters, by their names.
-    """
-    sections = _SECTIONS.get(name, tuple(Settings.model_fields))
-    return fill_form(settings, *(section for section in Settings.model_fields if section not in sections))
 
 
 def read_interval(name: str) -> int:
@@ -175,6 +152,7 @@ def deploy(home: Path, environment: Mapping[str, str], settings: Settings, pool:
             environment,
             [deployed[entry["name"]].apply_to(entry) if entry["name"] in deployed else entry for entry in entries],
         )
+        forms.shorten_forms(client, entries)
         left_alone += detect_dead_runs(client)
         left_alone += _share_the_limit(client, entries, deployed)
         redeployment.restore_changes(client, entries, deployed)

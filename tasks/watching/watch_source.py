@@ -17,6 +17,7 @@ from tasks.domain.hashing import sha256_of
 from tasks.domain.ingestion import triggers
 from tasks.domain.ingestion.source_objects import SourceFilter
 from tasks.domain.ingestion.triggers import FEW, PollResult, SourceDiff, check_vanished
+from tasks.reports.prefect_ui.runs_list import build_name
 from tasks.step import step
 from tasks.stores.objects.object_store import list_source, open_bucket
 from tasks.stores.store import Store
@@ -50,7 +51,7 @@ def poll_source(settings: schema.Settings) -> PollResult:
         if refusal := check_vanished(
             settings.source, answered_listing["key"].to_pylist(), vanished(answered_listing, listing)
         ):
-            return PollResult("Not yet", refusal)
+            return PollResult("Vanished", refusal)
     keys = (key for batch in listing["key"].chunks for key in batch.to_pylist())
     changes = triggers.classify_changes(difference, settings.labels, settings.dataset.min_images_per_class, keys)
     drift = read_drift(settings.tracking.model, answered)
@@ -96,7 +97,10 @@ def trigger_retraining(poll_result: PollResult, settings: schema.Settings) -> Po
             message = f"Prefect has no deployment {_DEPLOYMENT}: pedigree up -c FILE makes it here, pedigree deploy"
             raise PedigreeError(f"{message} elsewhere.") from None
         run = client.create_flow_run_from_deployment(
-            deployment.id, parameters=fill_form(settings, "watch"), idempotency_key=poll_result.key
+            deployment.id,
+            name=build_name("uploads", datetime.now(UTC)),
+            parameters=fill_form(settings, "watch"),
+            idempotency_key=poll_result.key,
         )
     if run.state and run.state.is_final():
         return PollResult("Not yet", f"the retraining {run.name} of the same images ended {run.state.name}: see there")

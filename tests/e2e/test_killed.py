@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from configs.load import parse_settings, resolve
 from configs.schema import Settings
-from infra.orchestration.deployments import fill_parameters
+from infra.orchestration.forms import fill_parameters
 from tasks.stores.store import Store
 from tests.servers import ROOT, PrefectServer, running, wait_until
 

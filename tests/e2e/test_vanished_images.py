@@ -67,7 +67,7 @@ def test_a_class_folder_that_is_empty_is_asked_about(tmp_path: Path) -> None:
     world.remove("husky")
     with pytest.raises(PedigreeError, match=r"All 12 objects of the folder husky .* lets no whole folder go"):
         world.run()
-    assert unwrap(poll_source.fn)(world.settings).state == "Not yet"
+    assert unwrap(poll_source.fn)(world.settings).state == "Vanished"
 
 
 def test_what_is_meant_is_said_once(tmp_path: Path) -> None:

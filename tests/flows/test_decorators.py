@@ -11,7 +11,8 @@ from configs.errors import SettingsError
 from configs.load import fill_form, list_leaves, parse_settings
 from configs.schema import Settings
 from flows.decorators import flat_parameters
-from infra.orchestration.deployments import fill_parameters, read_prefect_yaml
+from infra.orchestration.deployments import read_prefect_yaml
+from infra.orchestration.forms import fill_parameters, shorten_schema
 
 LEAST = {"source_url": "photos", "store_url": "store"}
 DEPLOYMENTS = {deployment["name"]: deployment["entrypoint"] for deployment in read_prefect_yaml()["deployments"]}
@@ -70,6 +71,15 @@ def test_the_server_refuses_nonsense(field: str, value: object) -> None:
         validate({**LEAST, field: value}, form_schema("retrain"), raise_on_error=True)
 
 
+def test_a_short_form_still_takes_and_checks_every_setting() -> None:
+    """What the form does not show can be given by its name as before, and the server refuses nonsense there too."""
+    short = shorten_schema(form_schema("retrain"), ("force", "source_url", "store_url", "changes"))
+    assert list(short["properties"]) == ["force", "source_url", "store_url", "changes"]
+    validate({**LEAST, "fine_tuning_epochs": 3}, short, raise_on_error=True)
+    with pytest.raises(ValidationError):
+        validate({**LEAST, "fine_tuning_epochs": 0}, short, raise_on_error=True)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -77,6 +87,8 @@ def test_the_server_refuses_nonsense(field: str, value: object) -> None:
         ({**LEAST, "fine_tuning_epochs": 0}, "fine_tuning.epochs = 0 is not allowed"),
         ({**LEAST, "gate_rules": ["acuracy at least 0.5"]}, "the nearest is accuracy"),
         ({"source_url": "photos", "store_url": 5}, "store.url = 5 is not allowed"),
+        ({**LEAST, "changes": ["fine_tuning.epochs=0"]}, "fine_tuning.epochs = 0 is not allowed"),
+        ({**LEAST, "changes": ["epochs"]}, "epochs: write it as section.setting=value"),
     ],
 )
 def test_a_nonsense_value_is_refused_in_words(given: dict[str, Any], message: str) -> None:
@@ -97,3 +109,5 @@ def test_the_fields_come_back_as_the_settings_they_were_made_from() -> None:
     }
     settings = parse_settings({**values, "watch": {"new_images": 3}}, "test")
     assert echo(**fill_form(settings, "watch"), loud=True) == (parse_settings(values, "test"), True)
+    changed = echo(**fill_form(settings, "watch"), changes=["training.seed=8", "labels.leave_out=[fox]"])[0]
+    assert (changed.training.seed, changed.training.l2, changed.labels.leave_out) == (8, 0.5, ("fox",))

@@ -16,7 +16,7 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.concurrency.sync import concurrency
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -89,6 +89,11 @@ def _retrain() -> None:
     """Stand for a retraining: only its states matter here."""
 
 
+@flow(name="watch")
+def _watch() -> None:
+    """Stand for a poll: only its states matter here."""
+
+
 def runs(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
     """List the runs of a deployment that somebody or something started, not the scheduler."""
     chosen = FlowRunFilter.model_validate({"deployment_id": {"any_": [deployment]}})
@@ -144,12 +149,39 @@ def test_a_look_waits_for_no_dead_retraining(client: SyncPrefectClient, settings
         assert "the retraining at a terminal works" in run_watch(elsewhere).why
     poll_result = run_watch(elsewhere)
     assert poll_result.state == "Started", poll_result
-    name = poll_result.why.rpartition(" ")[2]
+    name = poll_result.why.rpartition("retraining ")[2]
     (started,) = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate({"name": {"any_": [name]}}))
     client.set_flow_run_state(started.id, Running(), force=True)
     assert f"the retraining {name} works" in run_watch(elsewhere).why
     for dead in (run, started):
         client.set_flow_run_state(dead.id, Crashed(), force=True)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_the_list_of_runs_is_short_and_has_names(
+    client: SyncPrefectClient, deployed: dict[str, UUID], settings: Settings, tmp_path: Path
+) -> None:
+    """Of polls with nothing to say the last one is left, others stay; a scheduled run is named by what starts it when.
+
+    The name that a person gave stays.
+    """
+    elsewhere = settings.model_copy(
+        update={"store": schema.Store(url=str(tmp_path / "store")), "dataset": schema.Dataset()}
+    )
+    telling = client.create_flow_run(_watch, tags=["pedigree"], state=Completed(name="Vanished"))
+    due: State[Any] = Scheduled(scheduled_time=datetime(2031, 2, 3, 4, 5, tzinfo=UTC))
+    nameless = client.create_flow_run_from_deployment(deployed["nightly"], name="fuzzy-ant", state=due)
+    named = client.create_flow_run_from_deployment(deployed["nightly"], name="Ann's try", state=due)
+    for _ in "ab":
+        assert run_watch(elsewhere).state == "Not yet"
+    watching = FlowFilter.model_validate({"name": {"any_": ["watch"]}})
+    ended = FlowRunFilter.model_validate({"state": {"type": {"any_": ["COMPLETED"]}}})
+    left = [run.state_name for run in client.read_flow_runs(flow_filter=watching, flow_run_filter=ended)]
+    assert sorted(str(name) for name in left if name != "Started") == ["Not yet", "Vanished"]
+    assert client.read_flow_run(nameless.id).name == "nightly 2031-02-03 04:05 UTC"
+    assert client.read_flow_run(named.id).name == "Ann's try"
+    for run in (telling, nameless, named):
+        client.delete_flow_run(run.id)
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -9,9 +9,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
-from configs.load import list_leaves
-from configs.schema import Settings
-from infra.orchestration.deployments import fill_parameters
+from infra.orchestration.forms import fill_parameters
 from tests.infra.running import Running
 from tests.servers import ROOT
 
@@ -30,21 +28,26 @@ class Journey:
     running: Running
 
     def fill_in_the_form(self) -> FlowRun:
-        """Read what each setting means, ask for a model where nothing is new, and let silent rules ask a person."""
+        """Read what each field means, ask for a model where nothing is new, and let silent rules ask a person."""
         deployment = self.running.prefect.read_deployment_by_name("retrain/retrain")
         self.page.goto(f"{self.running.address}/deployments/deployment/{deployment.id}/run")
-        self._see("Name of the registered model.")
-        shown = self.page.locator("body").inner_text()
-        meanings = [str(leaf.info.description) for leaf in list_leaves(Settings, without=("watch",))]
-        assert [text for text in meanings if text not in shown] == []
+        self._see("Any other setting")
+        labels = self.page.locator(".schema-form-property__label").all_inner_texts()
+        titles = ["force", "as_of", "source.url", "store.url", "gate.rules", "other settings"]
+        assert [title for title in titles if not any(label.startswith(title) for label in labels)] == []
+        assert not any(label.startswith("training.") for label in labels)
         self._field("force").get_by_role("switch").click()
-        self._field("gate.when_silent").locator(".p-select-button__control").focus()
-        for key in ("Enter", "ArrowDown", "ArrowDown", "ArrowDown", "Enter"):  # Its choices are pass, fail and ask.
-            self.page.keyboard.press(key)
+        others = self._field("other settings")
+        others.get_by_role("button", name="Add item").click()
+        others.get_by_role("textbox").fill("gate.when_silent=ask")
         self._keep("run-form", full_page=True)
         self._submit()
         run = self._latest_run(deployment.id)
-        chosen = {**fill_parameters("retrain", self.running.settings), "force": True, "gate_when_silent": "ask"}
+        chosen = {
+            **fill_parameters("retrain", self.running.settings),
+            "force": True,
+            "changes": ["gate.when_silent=ask"],
+        }
         assert {name: run.parameters.get(name) for name in chosen} == chosen
         return run
 

@@ -19,7 +19,7 @@ from prefect.states import Cancelling
 from configs.servers import ONE_RETRAINING
 from infra import stack
 from infra.local_stack import health, servers
-from infra.orchestration.deployments import fill_parameters
+from infra.orchestration.forms import fill_parameters
 from tests.browser import log_in, needs_chromium, open_page
 from tests.infra.journey import Journey
 from tests.infra.running import RUN_SECONDS, Running, address

@@ -139,6 +139,21 @@ def summarize_rule(rule: Mapping[str, Any]) -> str:
     return " · ".join(cell for cell in build_rule_row(rule)[1:] if cell)
 
 
+def explain_rule(rule: Mapping[str, Any]) -> str:
+    """Explain the outcome of a stored result, without the rule itself.
+
+    Args:
+        rule: The result; those of earlier versions hold no sentence.
+
+    Returns:
+        The sentence of the result, or else what its figures tell.
+    """
+    text, said = str(rule["rule"]), str(rule.get("said") or "")
+    row = build_rule_row(rule)
+    figures = ", ".join(cell for cell in (row.happened, row.chance) if cell)
+    return said.removeprefix(f"{text}: ").removesuffix(f": {text}") or figures
+
+
 def _describe_figure(text: str, value: float | None, *, silent: bool) -> str:
     if value is None:
         return "nothing to speak of" if silent else ""

@@ -21,6 +21,8 @@ from tasks.domain.phrasing import count, list_names
 #: Fewer vanished objects than this are never reported: somebody is tidying up.
 FEW = 5
 _MAX_EXAMPLES = 3
+#: States of polls that have nothing to say but that they took place.
+QUIET = ("Nothing new", "Not yet")
 
 
 @dataclass(frozen=True, slots=True)

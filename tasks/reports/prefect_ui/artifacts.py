@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import UUID
@@ -13,7 +13,7 @@ from tasks.domain.datasets.image_issues import summarize_duplicates
 from tasks.domain.datasets.leakage import describe_leakage
 from tasks.domain.datasets.measured_sample import describe_measured
 from tasks.domain.gate.gate import Verdict
-from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
+from tasks.domain.gate.rule_result import build_rule_row, explain_rule
 from tasks.domain.phrasing import count
 from tasks.domain.registry.model_record import Reproduction
 from tasks.domain.runs.results import Challenger, Outcome, RunData
@@ -176,14 +176,20 @@ def _class_row(class_card: Mapping[str, Any]) -> tuple[object, ...]:
     return class_card["label"], class_card["images"], *(class_card["splits"].get(split, 0) for split in _SPLITS)
 
 
-def _word(outcome: str) -> Markdown:
-    return Markdown(outcome if outcome == "passed" else f"**{outcome}**")
+_SIGNS = {"passed": "✓ passed", "failed": "**✗ failed**", "ask": "**? ask**"}
+_LINE = 70  # characters
 
 
 def format_rules(rules: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the results of rules as the lines of a Markdown table."""
-    rows = [(*row[:-1], _word(row.outcome), rule.get("said", "")) for rule in rules for row in (build_rule_row(rule),)]
-    return format_table((*COLUMNS, "what it says"), rows)
+    """Return the results of rules as the lines of a Markdown table: the outcome, and the rule above its reason."""
+    return format_table(("outcome", "rule and reason"), [_rule_row(rule) for rule in rules])
+
+
+def _rule_row(rule: Mapping[str, Any]) -> tuple[Markdown, Markdown]:
+    row = build_rule_row(rule)
+    # Prefect's page breaks no line of a table by itself, and hides what is too long.
+    lines = (f"**{markdown(row.rule)}**", *map(markdown, wrap(explain_rule(rule), _LINE)))
+    return Markdown(_SIGNS.get(row.outcome, row.outcome)), Markdown("<br>".join(lines))
 
 
 def format_table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> list[str]:
@@ -244,11 +250,6 @@ def show_approval_request(outcome: Outcome, form: str, evidence: Mapping[str, st
     lines += [f"- the folders evaluation and dataset of MLflow run `{outcome.run_id}`"]
     lines += ["", *format_rules(outcome.gate)]
     _publish(lines, key="approval", description=f"Version {version} waits for a person")
-
-
-def name_flow_run() -> str:
-    """Return a name for a flow run, the minute of its start: more useful in a list than Prefect's random words."""
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def make_final_state(outcome: Outcome) -> "State[Outcome]":
