@@ -138,7 +138,8 @@ def _gather(keys: pa.Array, ingested: IngestSummary, labels: schema.Labels, stor
             reading, matched = match_manifest(ingested, labels, store)
             missing += matched.missing
             sources.append(Statements.by_key(keys, _manifest_labels(matched, labels)))
-            use = count_manifest_use(reading, matched, keys.to_pylist())
+            outside = pc.invert(pc.starts_with(keys, INBOX_FOLDER))
+            use = count_manifest_use(reading, matched, keys.filter(outside).to_pylist())
     statements = Statements.join(sources, len(keys))
     if withheld:
         # Withheld metadata could contradict the other sources, so such an image has no label until it can be read.
