@@ -3,18 +3,18 @@
 import fcntl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from configs.credentials import mlflow_login, prefect_login, read_password, set_prefect_login
 from configs.environment import prefect_address
-from configs.errors import PedigreeError
+from configs.errors import PedigreeError, ServiceUnavailableError
 from configs.schema import Settings
 from configs.servers import Operations, Servers
 from configs.visible_text import shown
-from infra.local_stack import health, processes, servers, service, terminal_runs
+from infra.local_stack import health, late_links, processes, servers, service, terminal_runs
 from infra.local_stack.guard import LINK
 from infra.local_stack.processes import Background
 from infra.local_stack.service import Served
@@ -87,6 +87,8 @@ def up(
         _ensure(home, _WORKER, lambda: _start_worker(home, prefect, mlflow))
         _wait(home, _MLFLOW, lambda: health.responds(f"{mlflow.address}/health"))
         health.check_mlflow(mlflow.address, mlflow_login(home, mlflow.address))
+        with suppress(OSError, ServiceUnavailableError):  # The next start tries again.
+            late_links.link_former_runs(home, f"{prefect.address}/api", mlflow.address)
         _wait(home, _WORKER, lambda: health.worker_is_online(prefect.address, login, POOL))
         if served:
             _wait(home, _SERVICE, lambda: _part(home, _SERVICE).state == "running")

@@ -106,7 +106,7 @@ def worker_is_online(prefect: str, login: Login, pool: str) -> bool:
         Whether Prefect has heard from such a worker recently; False where Prefect does not answer.
     """
     try:
-        workers = _ask(f"{prefect}/api/work_pools/{pool}/workers/filter", login, {})
+        workers = ask(f"{prefect}/api/work_pools/{pool}/workers/filter", login, {})
     except (OSError, ServiceUnavailableError):
         return False
     return any(worker["status"] == "ONLINE" for worker in workers)
@@ -141,14 +141,14 @@ def secure_work_pool(prefect: str, login: Login, pool: str) -> None:
     """
     pools, template = f"{prefect}/api/work_pools", json.loads(POOL_TEMPLATE.read_text(encoding="utf-8"))
     try:
-        present = _ask(f"{pools}/{pool}", login)["base_job_template"]["job_configuration"]
+        present = ask(f"{pools}/{pool}", login)["base_job_template"]["job_configuration"]
     except HTTPError as error:
         if error.code != _NOT_FOUND:
             raise
-        _ask(f"{pools}/", login, {"name": pool, "type": "process", "base_job_template": template})
+        ask(f"{pools}/", login, {"name": pool, "type": "process", "base_job_template": template})
     else:
         if present.keys() & _NOT_FROM_OUTSIDE:
-            _ask(f"{pools}/{pool}", login, {"base_job_template": template}, "PATCH")
+            ask(f"{pools}/{pool}", login, {"base_job_template": template}, "PATCH")
 
 
 def crash_left_over_runs(prefect: str, login: Login, pool: str) -> None:
@@ -161,8 +161,8 @@ def crash_left_over_runs(prefect: str, login: Login, pool: str) -> None:
     """
     run_filter = {"flow_runs": {"state": {"type": {"any_": _LEFT_OVER}}}, "work_pools": {"name": {"any_": [pool]}}}
     state = {"type": "CRASHED", "name": "Crashed", "message": "The worker was stopped; the next run carries on."}
-    for run in _ask(f"{prefect}/api/flow_runs/filter", login, run_filter):
-        _ask(f"{prefect}/api/flow_runs/{run['id']}/set_state", login, {"state": state, "force": True})
+    for run in ask(f"{prefect}/api/flow_runs/filter", login, run_filter):
+        ask(f"{prefect}/api/flow_runs/{run['id']}/set_state", login, {"state": state, "force": True})
 
 
 def crash_run(api: str, login: Login, run: str, message: str) -> None:
@@ -179,14 +179,14 @@ def crash_run(api: str, login: Login, run: str, message: str) -> None:
     """
     url = f"{api.rstrip('/')}/flow_runs/{run}"
     try:
-        present = _ask(url, login)
+        present = ask(url, login)
     except HTTPError as error:
         if error.code != _NOT_FOUND:
             raise
         return
     if present["state_type"] not in _ENDED:
         state = {"type": "CRASHED", "name": "Crashed", "message": message}
-        _ask(f"{url}/set_state", login, {"state": state, "force": True})
+        ask(f"{url}/set_state", login, {"state": state, "force": True})
 
 
 def _status(url: str, headers: Login) -> int:
@@ -198,8 +198,14 @@ def _status(url: str, headers: Login) -> int:
         return error.code
 
 
-def _ask(url: str, login: Login, body: object = None, method: str | None = None) -> Any:  # noqa: ANN401 - whatever JSON
+def ask(url: str, login: Login, body: object = None, method: str | None = None) -> Any:  # noqa: ANN401 - whatever JSON
     """Ask Prefect, and again where its database was busy: it has written nothing then, and leaves trying to us.
+
+    Args:
+        url: The address.
+        login: The HTTP header that logs in.
+        body: What JSON can hold, to be posted; None gets the address.
+        method: Another method than POST or GET.
 
     Returns:
         What it answers.

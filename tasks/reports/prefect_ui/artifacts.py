@@ -169,7 +169,8 @@ def _publish(lines: Sequence[str], key: str, description: str) -> None:
 
 
 def _link(page: str) -> str:
-    return markdown(page) if "://" in page else f"[{markdown(page)}](file://{quote(page)})"
+    # A browser opens no file from a page of a server, so that a path is only named.
+    return markdown(page) if "://" in page else f"{markdown(page)}, or in MLflow by the link in the run's summary"
 
 
 def _class_row(class_card: Mapping[str, Any]) -> tuple[object, ...]:
