@@ -181,6 +181,7 @@ def render_model_details(details: "ModelDetails") -> RenderableType:
         "files in MLflow": details.package,
         "code": f"{details.code.get('git_commit', 'none')}, changed {details.code.get('git_dirty', 'unknown')}",
     }
+    facts |= {"live photographs": str(details.live)} if details.live else {}
     sections = {name: values for name, values in details.settings.items() if isinstance(values, Mapping)}
     lines = [f"{name}: {text}" for name, text in facts.items()]
     lines += [f"{section}.{name}: {value}" for section, values in sections.items() for name, value in values.items()]

@@ -1,12 +1,13 @@
 """Looking at model versions: what ``pedigree model list``, ``show`` and ``why`` answer, from the store alone."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from configs.schema import Tracking
 from tasks.domain.datasets.version_diff import diff_versions
+from tasks.domain.gate.live_disagreement import LiveDisagreement
 from tasks.domain.registry.decisions import Decision, find_hold, find_last_decision, find_rival, resolve_aliases
 from tasks.stores.store import Store
 
@@ -45,7 +46,8 @@ class Models:
 class ModelDetails:
     """What one version was made of, and what it is now; ``code`` and ``settings`` are those of its record.
 
-    ``package`` says how its files in MLflow stand, and ``alarm`` where they are others than were registered.
+    ``package`` says how its files in MLflow stand, and ``alarm`` where they are others than were registered; ``live``
+    is how often it differs from the champion on live photographs, where MLflow tells.
     """
 
     model: Model
@@ -57,10 +59,11 @@ class ModelDetails:
     settings: Mapping[str, Any]
     package: str = ""
     alarm: str = ""
+    live: LiveDisagreement | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Turn it into what JSON can hold."""
-        return asdict(self)
+        return {**asdict(self), "live": self.live.to_dict() if self.live else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ def show(store: Store, word: str, tracking: Tracking | None = None) -> ModelDeta
         model=_summarize_model(decision, entries),
         package=package,
         alarm=alarm,
+        live=_read_live(entries, decision, tracking),
         head=decision.head,
         backbone=decision.backbone,
         recipe=decision.recipe,
@@ -137,6 +141,14 @@ def _package_state(store: Store, decision: Decision, tracking: Tracking | None) 
 
     served = compare_package(store, tracking, decision, every_file=True)
     return str(served), served.alarm
+
+
+def _read_live(entries: Sequence[Decision], decision: Decision, tracking: Tracking | None) -> LiveDisagreement | None:
+    if tracking is None:
+        return None
+    from tasks.serving.live_agreement import Network, read_live_disagreement
+
+    return read_live_disagreement(tracking.url, entries, Network(decision.backbone, decision.head))
 
 
 def why(store: Store, word: str) -> ModelHistory:

@@ -25,9 +25,9 @@ from tasks.domain.gate.serving_check import ServingCheck
 from tasks.domain.runs.results import Outcome, RunData, TrainedModel
 from tasks.evaluation.evaluation_sets import build_evaluation_set, golden_rows
 from tasks.features.grouping import look_up_groups
-from tasks.promotion.live_evidence import Network, read_live_disagreement
 from tasks.reports.prefect_ui.artifacts import build_approval_form_address, show_approval_request
-from tasks.step import log_result, step
+from tasks.serving.live_agreement import PAGE, Network, prepare_page, read_live_disagreement
+from tasks.step import log_line, log_result, step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 
@@ -139,13 +139,14 @@ def _read_live(store: Store, trained: TrainedModel, settings: schema.Settings) -
     if not any(rule.scope == "live" for rule in settings.gate.parsed):
         return None
     challenger = Network(trained.features.fingerprint, trained.head)
-    return read_live_disagreement(settings.tracking, store.ledger.entries(), challenger)
+    return read_live_disagreement(settings.tracking.url, store.ledger.entries(), challenger)
 
 
 _EVIDENCE = {
     "the evaluation report": "evaluation/report.html",
     "the model card": "evaluation/model-card.html",
     "the data card": "dataset/card.html",
+    "how it answers live photographs while it waits": PAGE,
 }
 
 
@@ -162,6 +163,7 @@ def request_approval(outcome: Outcome, settings: schema.Settings) -> Outcome:
     """
     if outcome.status != "needs-approval" or not outcome.run_id:
         return outcome
+    _prepare_page(outcome, settings)
     form_sections = ("store", "tracking")
     fields = fill_form(settings, *(section for section in schema.Settings.model_fields if section not in form_sections))
     form = build_approval_form_address({"version": outcome.model_version, **fields})
@@ -173,3 +175,14 @@ def request_approval(outcome: Outcome, settings: schema.Settings) -> Outcome:
         return outcome
     log_result("request_approval", f"version {outcome.model_version} waits for a person, who decides here: {form}")
     return replace(outcome, reason=f"{outcome.reason}, or here: {form}")
+
+
+def _prepare_page(outcome: Outcome, settings: schema.Settings) -> None:
+    """Write the page about live photographs; where MLflow does not take it, the run has decided all the same."""
+    entries = Store(settings.store.url).ledger.entries()
+    waiting = next((entry for entry in reversed(entries) if entry.run_id == outcome.run_id), None)
+    try:
+        if waiting:
+            prepare_page(settings.tracking.url, entries, waiting)
+    except PedigreeError as problem:
+        log_line(f"The page about live photographs is not in MLflow yet: {problem}")

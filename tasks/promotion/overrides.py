@@ -15,11 +15,10 @@ from tasks.domain.registry.decisions import (
     DecisionOutcome,
     describe_hold,
     find_hold,
-    find_last_decision,
-    find_rival,
     find_shortest_name,
 )
 from tasks.promotion.aliases import Approver, Workspace
+from tasks.promotion.live_evidence import add_live_evidence, read_live_evidence
 from tasks.promotion.sync_registry import RegistrySync, follow_ledger
 from tasks.step import step
 from tasks.stores.store import Store
@@ -68,6 +67,7 @@ def promote(workspace: Workspace, version: str, approver: Approver, instead_of: 
     """
     _check_request(workspace, approver)
     decision = _find_decision(workspace, version)
+    live = read_live_evidence(workspace, decision)
 
     def make_decision(entries: Sequence[Decision]) -> Decision | None:
         serving = decisions.find_champion(entries)
@@ -80,7 +80,8 @@ def promote(workspace: Workspace, version: str, approver: Approver, instead_of: 
         _require_same_champion(entries, decision, instead_of)
         number = entries[-1].number + 1
         reason = f"in place of version {serving.model_version}" if serving else "as the first champion"
-        return _entry(entries, decision, approver, "promoted", reason=reason, champion=number)
+        promotion = _entry(entries, decision, approver, "promoted", reason=reason, champion=number)
+        return add_live_evidence(promotion, live)
 
     return _sync_registry(workspace, workspace.store.ledger.decide(make_decision), overrule=True)
 
@@ -200,7 +201,7 @@ def _find_decision(workspace: Workspace, word: str) -> Decision:
         return ledger.named(word)
     entries = ledger.entries()
     models = dict.fromkeys(decision.model for decision in entries if version.matches(decision))
-    registered = [find_last_decision(entries, model) for model in models]
+    registered = [decisions.find_last_decision(entries, model) for model in models]
     candidates = {decision.model: decision for decision in (*decisions.find_decisions(entries, number), *registered)}
     if not candidates:
         return ledger.named(word)
@@ -214,7 +215,7 @@ def _find_decision(workspace: Workspace, word: str) -> Decision:
 
 def _require_same_champion(entries: Sequence[Decision], decision: Decision, instead_of: str) -> None:
     """Raise PedigreeError where another version serves than the person knows of."""
-    serving, rival = decisions.find_champion(entries), find_rival(entries, decision)
+    serving, rival = decisions.find_champion(entries), decisions.find_rival(entries, decision)
     if _knows(entries, serving, rival, instead_of):
         return
     current, judged = (champion.model_version if champion else "none" for champion in (serving, rival))

@@ -5,10 +5,12 @@ somebody asks. So services that run at once, and one that was started anew, lose
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from configs.errors import PedigreeError
+from tasks.domain.gate.live_disagreement import LiveDisagreement
+from tasks.domain.registry.decisions import Decision, find_champion
 from tasks.domain.serving.shadow import Agreement
 from tasks.reports.pages.live_agreement_page import render_live_agreement
 from tasks.stores.tracking import runs
@@ -18,17 +20,23 @@ PAGE = "live/shadow.html"
 _PARTS, _SUM = "live/parts", "live/shadow.json"
 
 
-class ComparedModels(NamedTuple):
-    """The two models of a comparison, each by its backbone and its head, whatever number MLflow gives it."""
+class Network(NamedTuple):
+    """A backbone's fingerprint and a head's hash: together they decide every answer, whatever number MLflow gives."""
 
-    champion: tuple[str, str]
-    challenger: tuple[str, str]
+    backbone: str
+    head: str
+
+
+class ComparedModels(NamedTuple):
+    """The two models of a comparison."""
+
+    champion: Network
+    challenger: Network
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "ComparedModels":
         """Return which models a comparison is about that was written down."""
-        champion, challenger = ((plain[role]["backbone"], plain[role]["head"]) for role in ("champion", "challenger"))
-        return cls(champion, challenger)
+        return cls(*(Network(plain[role]["backbone"], plain[role]["head"]) for role in ("champion", "challenger")))
 
 
 def keep_comparison(url: str, run_id: str, comparison: Mapping[str, Any]) -> None:
@@ -72,6 +80,52 @@ def read_agreement(url: str, run_id: str, models: ComparedModels) -> Agreement:
         except (ValueError, KeyError, TypeError) as error:
             raise PedigreeError(f"The file {name} of MLflow run {run_id} is damaged: remove it there.") from error
     return agreement
+
+
+def read_live_disagreement(url: str, entries: Sequence[Decision], challenger: Network) -> LiveDisagreement | None:
+    """Read how often a challenger and the present champion differ on live photographs.
+
+    A model with the same weights may have been decided about more than once, and have waited each time.
+
+    Args:
+        url: The address of the MLflow to whose runs services write.
+        entries: The ledger.
+        challenger: The challenger.
+
+    Returns:
+        The figures; None where there is no champion, or where it is the challenger itself.
+
+    Raises:
+        PedigreeError: MLflow does not answer, or a file is damaged.
+    """
+    champion = find_champion(entries)
+    if champion is None or (champion.backbone, champion.head) == challenger:
+        return None
+    models = ComparedModels(Network(champion.backbone, champion.head), challenger)
+    known = (entry.run_id for entry in entries if (entry.backbone, entry.head) == challenger)
+    agreement = Agreement()
+    for run_id in dict.fromkeys(known):
+        agreement.include(read_agreement(url, run_id, models))
+    return agreement.summarize()
+
+
+def prepare_page(url: str, entries: Sequence[Decision], challenger: Decision) -> None:
+    """Write the page that an approval leads to, before any live photograph was answered by both models.
+
+    Args:
+        url: MLflow's address.
+        entries: The ledger.
+        challenger: The decision that leaves the challenger to a person.
+
+    Raises:
+        PedigreeError: MLflow does not take it.
+    """
+    if champion := find_champion(entries):
+        first, second = (
+            {"version": decision.model_version, "head": decision.head} for decision in (champion, challenger)
+        )
+        page = render_live_agreement(Agreement(), first, second, share=1.0)
+        runs.log_files(url, challenger.run_id, {PAGE: page.encode()})
 
 
 def _to_json(plain: Mapping[str, Any]) -> bytes:

@@ -199,10 +199,20 @@ def read_files(url: str, run_id: str, folder: str) -> dict[str, bytes]:
         folder: The folder, such as ``live/parts``.
 
     Returns:
-        The bytes of each file by its name within the run; none where the run has no such folder.
+        The bytes of each file by its name within the run; none where there is no such folder or run.
+
+    Raises:
+        MlflowException: Any other failure, which ``mlflow_at`` turns into a PedigreeError.
     """
+    from mlflow.exceptions import MlflowException
+
     with mlflow_at(url) as client, TemporaryDirectory() as place:
-        names = [entry.path for entry in client.list_artifacts(run_id, folder) if not entry.is_dir]
+        try:
+            names = [entry.path for entry in client.list_artifacts(run_id, folder) if not entry.is_dir]
+        except MlflowException as error:
+            if error.error_code not in NO_SUCH_RUN:
+                raise
+            return {}
         return {name: Path(client.download_artifacts(run_id, name, place)).read_bytes() for name in names}
 
 

@@ -9,11 +9,11 @@ from mlflow import MlflowClient
 
 from configs.errors import PedigreeError
 from tasks.domain.serving.shadow import Agreement, ShadowAnswer
-from tasks.serving.live_agreement import PAGE, ComparedModels, keep_comparison, read_agreement
+from tasks.serving.live_agreement import PAGE, ComparedModels, Network, keep_comparison, read_agreement
 from tasks.stores.tracking import runs
 from tests.servers import mlflow_database
 
-_MODELS = ComparedModels(("backbone", "old"), ("tuned", "new"))
+_MODELS = ComparedModels(Network("backbone", "old"), Network("tuned", "new"))
 
 
 def _comparison(name: str, champion: str, pairs: list[tuple[str, str]]) -> Mapping[str, Any]:
@@ -37,6 +37,7 @@ def test_services_are_counted_together(tmp_path: Path) -> None:
     url = mlflow_database(tmp_path)
     run = runs.start_run(url, "dogs", {}, {})
     assert read_agreement(url, run, _MODELS).total == 0
+    assert read_agreement(url, "0" * 32, _MODELS).total == 0, "a run that MLflow has lost says nothing"
     keep_comparison(url, run, _comparison("former", "another", [("pug", "boxer")] * 50))
     keep_comparison(url, run, _comparison("one", "old", [("pug", "pug")]))
     keep_comparison(url, run, _comparison("one", "old", [("pug", "pug"), ("pug", "corgi")]))
