@@ -31,6 +31,7 @@ from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
 from tasks.promotion.gate import apply_gate, check_rules, request_approval
 from tasks.promotion.promote import promote
+from tasks.promotion.settle import Settled, settle_waiting
 from tasks.promotion.sync_registry import RegistrySync, sync_registry
 from tasks.reports.prefect_ui.artifacts import make_final_state
 from tasks.reports.prefect_ui.runs_list import name_flow_run, show_end
@@ -59,18 +60,19 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
         The run's final state, whose name Prefect shows and whose data is the outcome.
     """
     settings = preflight(settings)
+    settled = settle_waiting(settings)
     listed = snapshot(settings.source, settings.store, as_of)
     ingested = ingest(listed, settings)
     labels = label(ingested, settings.labels, settings.store)
     dataset = assemble(labels, settings, force)
     data = RunData(ingested, labels, dataset)
     if not dataset.trainable:
-        return finish(listed, data, settings)
+        return finish(listed, data, settings, settled)
 
     check_rules(dataset, settings)
     if settings.backbone.cut == AUTO:
         settings = choose_cut(dataset, settings)
-    restored = restore_registry(settings.store, settings.tracking)
+    restored = settled.leave_out_of(restore_registry(settings.store, settings.tracking))
     with serving_probe(settings) as probe:
         features = embed(dataset, settings)
         card = write_data_card(data, settings, features)
@@ -81,7 +83,7 @@ def retrain(settings: Settings, force: bool = False, as_of: str = "") -> State[O
             trained = replace(trained, trial=trial)
         version = register(dataset, trained, settings)
         decided = decide(data, features, trained, version, probe, settings)
-    return finish(listed, data, settings, restored, decided)
+    return finish(listed, data, settings, settled, restored, decided)
 
 
 def decide(
@@ -130,6 +132,7 @@ def finish(
     listed: Snapshot,
     data: RunData,
     settings: Settings,
+    settled: Settled,
     restored: RegistrySync | None = None,
     decided: ChallengerOutcome | AlreadyDecided | None = None,
 ) -> State[Outcome]:
@@ -139,14 +142,15 @@ def finish(
         listed: The listing of the source that the run has processed.
         data: What the photographs came to.
         settings: All of them, since the form of an approval request is filled in with them.
+        settled: What live photographs have decided about a challenger that waited for them.
         restored: What was repaired in MLflow before the training.
         decided: What was decided about a challenger; None where none was trained.
 
     Returns:
         The run's final state, whose name Prefect shows.
     """
-    synced = sync_registry(settings.store, settings.tracking, restored)
-    outcome = summarize(data, synced, settings, decided)
+    synced = settled.leave_out_of(sync_registry(settings.store, settings.tracking, restored))
+    outcome = summarize(data, synced, settings, decided, settled)
     if outcome.status == "needs-approval":
         outcome = request_approval(outcome, settings)
     outcome = mark_processed(listed, data, synced, outcome, settings)

@@ -16,6 +16,7 @@ from tasks.domain.runs.results import (
     summarize_decided_run,
     summarize_untrained_run,
 )
+from tasks.promotion.settle import NOTHING_SETTLED, Settled
 from tasks.promotion.sync_registry import RegistrySync
 from tasks.reports.prefect_ui.artifacts import show_outcome
 from tasks.runs.keep_in_shape import keep_in_shape
@@ -31,6 +32,7 @@ def summarize(
     sync: RegistrySync,
     settings: schema.Settings,
     decided: ChallengerOutcome | AlreadyDecided | None = None,
+    settled: Settled = NOTHING_SETTLED,
 ) -> Outcome:
     """Put the run together in one outcome, show it as the run's summary artifact, and write its cost into MLflow.
 
@@ -39,6 +41,7 @@ def summarize(
         sync: What MLflow had to catch up with.
         settings: Those of the store, the tracking and the gate are read.
         decided: What was decided about a challenger; None where none was trained.
+        settled: What was decided about an earlier challenger, which waited for live photographs.
 
     Returns:
         How the run ended, with the time that each step took.
@@ -54,6 +57,7 @@ def summarize(
         if decided
         else summarize_untrained_run(data, seconds)
     )
+    outcome = settled.add_to(outcome)
     outcome = replace(outcome, reason="; ".join((outcome.reason, *words)), alarm=sync.alarm)
     card = Store(settings.store.url).data_cards.read(data.dataset.hash) if promotion else None
     show_outcome(outcome, data, decided.challenger if decided else None, promotion.pages if promotion else {}, card)
