@@ -23,6 +23,7 @@ from tasks.domain.training.cut_comparison import CutComparison
 if TYPE_CHECKING:
     from prefect import Flow
 
+    from tasks.runs.dry_run import DryRun
     from tasks.watching.event_queue import EventQueue
 
 
@@ -49,6 +50,27 @@ def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "", loo
 
         outcome: Outcome = _run(retrain, **fill_form(settings, "watch"), force=force, as_of=as_of)
         return outcome
+
+
+def run_dry(settings: Settings, *, force: bool = False, as_of: str = "") -> "DryRun":
+    """Find out what a retraining would do, in no flow and without a Prefect server.
+
+    Args:
+        settings: The settings.
+        force: Whether it would train also when nothing has changed since the last decision.
+        as_of: A former day such as 2026-11-01; empty means now.
+
+    Returns:
+        What it would do.
+    """
+    _check_source(settings, as_of)
+    prepare_environment(PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL")
+    check_home()
+    from tasks.runs.dry_run import dry_run
+    from tasks.step import prepare_process
+
+    prepare_process()
+    return dry_run(settings, as_of, force=force)
 
 
 def run_watch(settings: Settings) -> PollResult:

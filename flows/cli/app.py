@@ -47,10 +47,19 @@ def retrain(
     changes: Changes = None,
     force: Annotated[bool, typer.Option("--force", help="Train also when nothing has changed.")] = False,
     as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
+    rehearse: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and stop before training; keep nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run the pipeline once: ingest the source, retrain where there is something new, and promote what is better."""
     with report_errors():
+        if rehearse:
+            from flows.runner import run_dry
+
+            foreseen = run_dry(read_settings(config, changes or []), force=force, as_of=as_of)
+            print_answer(foreseen.to_dict(), as_json, tables.render_dry_run(foreseen))
+            return
         from flows.runner import run_retrain
 
         outcome = run_retrain(read_settings(config, changes or []), force=force, as_of=as_of)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tasks.domain.registry.model_record import Reproduction
     from tasks.domain.runs.results import Outcome
     from tasks.promotion.overrides import Override
+    from tasks.runs.dry_run import DryRun
 
 # The most classes that a screen names; --json names all.
 _MOST = 10
@@ -242,3 +244,24 @@ def _decision(entry: "Decision") -> str:
     by = f" by {visible(entry.person)}" if entry.person else " by the gate" if entry.decided_by_gate else ""
     why = f"\n     why: {visible(entry.why)}" if entry.why else ""
     return f"  {entry.number}  {entry.time[:16].replace('T', ' ')}  {entry.outcome}{by}: {visible(entry.reason)}{why}"
+
+
+def render_dry_run(run: "DryRun") -> RenderableType:
+    """Render what a retraining would do: photographs, version, classes and cost, and that nothing stays."""
+    data, dataset = run.data, run.data.dataset
+    head = Text.assemble((f"would {run.would}", "bold cyan"), f": {dataset.reason}")
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in run.rejected.items())
+    lines = [f"{data.ingested} ({reasons})" if reasons else str(data.ingested), str(data.labels), str(dataset)]
+    classes = {"new": run.new_classes, "lost": run.lost_classes, "waiting": dataset.waiting}
+    lines += [f"{name} classes: {', '.join(names)}" for name, names in classes.items() if names]
+    if run.would == "train":
+        lines.append(f"parent version {dataset.parent[:SHORT]}" if dataset.parent else "the first version")
+        lines.append(
+            f"{count(run.embedded, 'image')} through the network, in {run.seconds['embedding'] + 1:,.0f} seconds on "
+            "this machine at most; then a head is trained and decided about"
+        )
+    lines.append(
+        f"looked at in {run.seconds['photographs']:,.0f} seconds, and nothing was kept: no image, split, version or "
+        "decision"
+    )
+    return Group(head, *(Padding(Text(visible(line)), (0, 0, 0, 2)) for line in lines))
