@@ -7,7 +7,7 @@ import typer
 
 from configs.load import read_operations, read_settings
 from flows.cli import inbox_tables as screens
-from flows.cli.terminal import Changes, Config, Json, print_answer, report_errors
+from flows.cli.terminal import All, Changes, Config, Json, choose_most, print_answer, report_errors
 
 if TYPE_CHECKING:
     from configs.schema import Settings
@@ -22,13 +22,23 @@ _Day = Annotated[str, typer.Option("--day", metavar="DAY", help="Only pictures o
 
 
 @app.command("list")
-def list_pictures(config: Config, changes: Changes = None, day: _Day = "", as_json: Json = False) -> None:
+def list_pictures(
+    config: Config,
+    changes: Changes = None,
+    day: _Day = "",
+    image: Annotated[
+        str, typer.Option("--image", metavar="DIGITS", help="Only the picture whose SHA-256 begins with these digits.")
+    ] = "",
+    everything: All = False,
+    as_json: Json = False,
+) -> None:
     """List the pictures by day: what the model guessed, why each was kept, and what became of it."""
     with report_errors():
         from tasks.catalog import inbox
 
-        listing = inbox.list_pictures(_open(config, changes)[0], day)
-        print_answer(listing.to_dict(), as_json, screens.render_listing(listing))
+        listing = inbox.list_pictures(_open(config, changes)[0], day, image)
+        screen = screens.render_listing(listing, choose_most(everything))
+        print_answer(listing.to_dict(), as_json, screen, paged=True)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.visible_text import visible
+from flows.cli.tables import older
 from tasks.domain.phrasing import SHORT, count
 
 if TYPE_CHECKING:
@@ -19,12 +20,21 @@ if TYPE_CHECKING:
 _MOST = 20
 
 
-def render_listing(listing: "InboxListing") -> RenderableType:
-    """Render the pictures, one a line, and how many of each state there are."""
+def render_listing(listing: "InboxListing", most: int) -> RenderableType:
+    """Render the newest pictures, one a line, and how many of each state there are.
+
+    Args:
+        listing: All of them.
+        most: How many are shown.
+
+    Returns:
+        The table, what is damaged, and the counts.
+    """
     table = Table(box=None, pad_edge=False)
     for name in ("day", "picture", "guess", "kept for", "a person said", "state"):
         table.add_column(name)
-    for picture in listing.pictures:
+    shown = listing.pictures[-most:]
+    for picture in shown:
         record = picture.record
         table.add_row(
             record.day,
@@ -36,8 +46,9 @@ def render_listing(listing: "InboxListing") -> RenderableType:
         )
     states = Counter(picture.state.value for picture in listing.pictures)
     total = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()))
-    last = f"{count(len(listing.pictures), 'picture')}: {total}" if total else f"The inbox {listing.inbox} is empty."
-    return Group(*([table] if listing.pictures else []), *_lines(listing.damaged), Text(visible(last)))
+    last = f"{count(len(listing.pictures), 'picture')}: {total}" if total else "There is no such picture in the inbox."
+    beside = [*_lines(listing.damaged), *older(len(listing.pictures) - len(shown)), Text(last)]
+    return Group(*([table] if shown else []), *beside)
 
 
 def _opinion(picture: "ListedPicture") -> str:
@@ -66,12 +77,12 @@ def render_accepted(accepted: "AcceptedLabels") -> RenderableType:
     lines = [f"{count(len(accepted.added), 'picture')} came in{f' ({classes})' if classes else ''}."]
     lines += [f"{count(accepted.standing, 'picture')} had come in under the same label."] if accepted.standing else []
     for sentence, pictures in (
-        ("got another label than before", _short(accepted.replaced)),
-        ("keep the label they came in with, unless --replace is given", _relabelled(accepted.contradicting)),
-        ("have no label: nobody chose one, or the task was skipped", _short(accepted.unlabelled)),
-        ("have labels that disagree: settle them, and accept again", _disagreeing(accepted.disagreeing)),
-        ("are not in the inbox", accepted.unknown),
-        ("could not be read", accepted.skipped),
+        ("relabelled", _short(accepted.replaced)),
+        ("under the label of before, which --replace would change", _relabelled(accepted.contradicting)),
+        ("without a label, since nobody chose one or the task was skipped", _short(accepted.unlabelled)),
+        ("with labels that disagree (settle them, and accept again)", _disagreeing(accepted.disagreeing)),
+        ("not in the inbox", accepted.unknown),
+        ("in rows that cannot be read", accepted.skipped),
     ):
         lines += _named(sentence, pictures)
     lines += [
@@ -97,7 +108,7 @@ def _named(sentence: str, names: Sequence[str]) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
-    return [f"{len(names):,} {sentence}: {', '.join(names[:_MOST])}{more}"]
+    return [f"{count(len(names), 'picture')} {sentence}: {', '.join(names[:_MOST])}{more}"]
 
 
 def render_withdrawn(withdrawn: "WithdrawnPicture") -> str:

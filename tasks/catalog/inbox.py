@@ -19,6 +19,7 @@ from tasks.stores.objects.folder import folder_path
 from tasks.stores.objects.object_store import open_bucket
 
 _TASKS, _CONFIG = "tasks.json", "labels.xml"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # The first digits of a SHA-256 that are enough for what cannot be undone, and all of them.
 _DIGITS, _ALL = re.compile(r"[0-9a-f]{12,64}"), 64
 
@@ -51,22 +52,31 @@ class InboxListing:
         return {"inbox": self.inbox, "pictures": pictures, "damaged": list(self.damaged)}
 
 
-def list_pictures(inbox: Inbox, day: str = "") -> InboxListing:
+def list_pictures(inbox: Inbox, day: str = "", image: str = "") -> InboxListing:
     """List the pictures of a day, or of all days.
 
     Args:
         inbox: The inbox.
         day: The day, such as 2026-11-29; empty for all.
+        image: What the SHA-256 of a picture begins with; empty for any.
 
     Returns:
         The pictures, each with what the model guessed and what became of it.
     """
-    pictures = inbox.listing(day)
+    pictures = [picture for picture in _listed(inbox, day) if picture.image.startswith(image.lower())]
     states = {picture.image: picture.state for picture in pictures}
     records, damaged = inbox.read_all(pictures)
     return InboxListing(
         inbox.url, tuple(ListedPicture(record, states[record.image]) for record in records), tuple(damaged)
     )
+
+
+def _listed(inbox: Inbox, day: str) -> list[InboxPicture]:
+    """List the pictures of a day or of all; raise SettingsError where the day is none."""
+    if day and not _DAY.fullmatch(day):
+        raise SettingsError(f"{day} is no day: write it as 2026-11-29.")
+    inbox.objects.check()
+    return inbox.listing(day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,7 @@ def export_tasks(inbox: Inbox, target: Path, options: ExportOptions) -> Exported
         PedigreeError: No picture waits.
     """
     wanted = {InboxState.WAITING, *((InboxState.EXPORTED,) if options.again else ())}
-    pictures = [picture for picture in inbox.listing(options.day) if picture.state in wanted]
+    pictures = [picture for picture in _listed(inbox, options.day) if picture.state in wanted]
     records, damaged = inbox.read_all(pictures)
     if not records:
         raise PedigreeError(f"No picture waits in the inbox {inbox.url}: pedigree inbox list shows what is there.")
