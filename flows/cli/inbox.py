@@ -93,7 +93,9 @@ def accept(
 
 @app.command()
 def forget(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The picture's SHA-256, or 12 digits of it.")],
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="The picture's SHA-256, 12 digits of it, or the answer's id.")
+    ],
     config: Config,
     changes: Changes = None,
     as_json: Json = False,

@@ -22,6 +22,8 @@ _TASKS, _CONFIG = "tasks.json", "labels.xml"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # The first digits of a SHA-256 that are enough for what cannot be undone, and all of them.
 _DIGITS, _ALL = re.compile(r"[0-9a-f]{12,64}"), 64
+# The id of an answer, a ULID.
+_ANSWER = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ def withdraw(inbox: Inbox, source: str, word: str) -> WithdrawnPicture:
     Args:
         inbox: The inbox.
         source: The address of the source.
-        word: The SHA-256 of its bytes, or at least the first twelve digits of it.
+        word: The SHA-256 of its bytes, at least the first twelve digits of it, or the id of the answer.
 
     Returns:
         What was removed; a picture that was not there is never kept either, if all digits are given.
@@ -207,11 +209,16 @@ def withdraw(inbox: Inbox, source: str, word: str) -> WithdrawnPicture:
 def _resolve_picture(inbox: Inbox, word: str) -> str:
     """Return the picture that a person means; raise SettingsError where that is not clear."""
     digits = word.lower()
-    if not _DIGITS.fullmatch(digits):
-        raise SettingsError(f"{word} is no picture: give at least 12 hexadecimal digits of its SHA-256.")
-    if len(digits) == _ALL:
+    if len(digits) == _ALL and _DIGITS.fullmatch(digits):
         return digits
-    matches = inbox.named(digits)
+    if _ANSWER.fullmatch(word):
+        matches = {record.image for record in inbox.read_all(inbox.listing())[0] if record.answer == word}
+    elif _DIGITS.fullmatch(digits):
+        matches = inbox.named(digits)
+    else:
+        raise SettingsError(
+            f"{word} is no picture: give at least 12 hexadecimal digits of its SHA-256, or the id of its answer."
+        )
     if not matches:
         raise SettingsError(f"The inbox {inbox.url} holds no picture {word}: pedigree inbox list shows what is there.")
     refuse_several(word, "pictures", matches)

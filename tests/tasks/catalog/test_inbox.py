@@ -1,6 +1,7 @@
 """The inbox for people, on a folder and on S3: listing, exporting, and taking back also what has come in."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,19 @@ def test_a_picture_is_taken_back_wherever_it_is(url: str, tmp_path: Path) -> Non
     for image in images[1:]:
         withdraw(inbox, source, image)
     assert [entry.key for entry in open_bucket(source).entries()] == ["pug/1.jpg"]
+
+
+def test_an_answer_names_its_picture(tmp_path: Path) -> None:
+    """Whoever sent a picture knows the id of the answer, and may not know the bytes that are kept."""
+    inbox, source, data = Inbox(str(tmp_path / "box")), str(tmp_path / "photos"), b"\xff\xd8\xff mine"
+    Path(source).mkdir()
+    fill(inbox)
+    answer = "01JDV5Q8K3M4N5P6R7S8T9V0WX"
+    inbox.put(replace(make_record(data), answer=answer), data)
+    assert withdraw(inbox, source, answer).image == sha256_of_bytes(data)
+    assert len(inbox.listing()) == len(PICTURES)
+    with pytest.raises(SettingsError, match="holds no picture"):
+        withdraw(inbox, source, answer)
 
 
 def test_twelve_digits_name_a_picture(tmp_path: Path) -> None:
