@@ -5,7 +5,8 @@ import gc
 import logging
 from asyncio import CancelledError
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, wraps
 from time import perf_counter
@@ -180,6 +181,17 @@ def log_line(text: str) -> None:
     from prefect import get_run_logger
 
     get_run_logger().info("%s", visible(text), extra={"run_log": True})
+
+
+@contextmanager
+def without_run_log() -> Iterator[None]:
+    """Let functions of steps be called outside of a run, where there is no log: their lines are dropped."""
+    # Prefect's first import configures logging anew, and switches every logger on again.
+    import prefect.main  # noqa: F401
+    from prefect.logging import disable_run_logger
+
+    with disable_run_logger():
+        yield
 
 
 def seconds_by_step() -> Mapping[str, float]:

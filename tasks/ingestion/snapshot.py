@@ -11,6 +11,7 @@ from tasks.domain.ingestion.source_objects import Snapshot
 from tasks.domain.ingestion.triggers import FEW, check_vanished
 from tasks.domain.phrasing import count
 from tasks.domain.runs.known_inputs import snapshot_inputs
+from tasks.ingestion.moved_source import adopt_former_source
 from tasks.ingestion.source_check import describe_empty_source
 from tasks.ingestion.source_listing import look_up_source
 from tasks.step import log_line, step
@@ -41,6 +42,8 @@ def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> S
     if as_of:
         return _former_snapshot(source.url, store.snapshots, as_of)
     listing = look_up_source(source)
+    if adopted := adopt_former_source(source.url, listing.rows, listing.facts.taken, store):
+        log_line(adopted)
     listed, answered = listing.rows, store.processed_snapshots.last(source.url)
     former = replace(listing.facts, answered=answered)
     if is_answered(store.known_results, former):

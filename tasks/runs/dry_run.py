@@ -17,6 +17,7 @@ from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
 from tasks.runs.preflight import preflight
 from tasks.runs.scratch_store import scratch_store
+from tasks.step import without_run_log
 from tasks.stores.store import Store
 
 # Photographs a second and core that pass through the whole network at 299 px; docs/explanation/speed.md.
@@ -81,9 +82,7 @@ def dry_run(settings: Settings, as_of: str = "", *, force: bool = False) -> DryR
     Returns:
         What it would do.
     """
-    from prefect.logging import disable_run_logger
-
-    with disable_run_logger():
+    with without_run_log():
         settings = unwrap(preflight.fn)(settings)
         store = Store(settings.store.url)
         with scratch_store(store) as scratch:

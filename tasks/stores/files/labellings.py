@@ -1,7 +1,7 @@
 """Labellings: what each image of a source shows, where each label comes from, and the sources' own manifests."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -126,6 +126,20 @@ class LabelManifests:
         with suppress(ObjectChangedError):
             return self.objects.read(_label_manifest(source, entry))
         return None
+
+    def copy_source(self, former: str, source: str, entries: Iterable[Entry]) -> None:
+        """Write the manifests of a source under another address too.
+
+        Args:
+            former: The address that they are under.
+            source: The other address.
+            entries: What may be a manifest; what was never read as one is passed over.
+        """
+        names = {entry.key for entry in self.objects.entries("label-manifests/")}
+        for entry in entries if names else ():
+            key = _label_manifest(former, entry)
+            if key in names:
+                self.write(source, entry, self.objects.read(key))
 
 
 def _label_keys(name: str) -> TableKeys:

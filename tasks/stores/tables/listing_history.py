@@ -65,6 +65,10 @@ class ListingHistory:
         self._keep(source, version, last)
         return last
 
+    def history(self, source: str) -> pa.Table:
+        """Return every change of a source's listings, in the order of writing."""
+        return source_columns(source, self._objects())
+
     def keys(self, source: str, moment: str = "") -> list[str]:
         """Return the keys of the source's entries.
 

@@ -21,6 +21,7 @@ from tasks.stores.tables.listings import (
     entries_of,
     identity_columns,
     latest,
+    repeat_text,
     row_dicts,
     row_entry,
     row_identity,
@@ -171,6 +172,18 @@ class SnapshotStore(ListingHistory):
             for entry, rejection in rejected
         ]
         self._rejects().append(rows)
+
+    def copy_source(self, former: str, source: str) -> None:
+        """Write all rows about a source under another address too; the listings come last, in one commit.
+
+        Args:
+            former: The address that they are under.
+            source: The other address.
+        """
+        for table in (self._contents(), self._rejects(), self._metadata(), self._objects()):
+            rows = source_columns(former, table)
+            column = rows.schema.get_field_index("source")
+            table.append(rows.set_column(column, "source", repeat_text(source, rows)))
 
     def metadata(self, source: str) -> dict[Entry, Mapping[str, str]]:
         """Return the metadata of the source's objects, one entry for each time that an object was written."""

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from prefect.logging import disable_run_logger
 
 from configs.errors import PedigreeError
 from configs.load import parse_settings
@@ -18,6 +17,7 @@ from tasks.domain.datasets.manifest import Dataset
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.snapshot import snapshot
 from tasks.runs.dry_run import dry_run
+from tasks.step import without_run_log
 from tasks.stores.objects.object_store import open_bucket
 from tests.servers import mlflow_database
 
@@ -47,7 +47,7 @@ def put(settings: Settings, breed: str, numbers: range) -> None:
 
 def run_steps(settings: Settings) -> Dataset:
     """Make the steps of a retraining before the network for good."""
-    with disable_run_logger():
+    with without_run_log():
         ingested = unwrap(ingest.fn)(unwrap(snapshot.fn)(settings.source, settings.store), settings)
         labels = unwrap(label.fn)(ingested, settings.labels, settings.store)
         dataset: Dataset = unwrap(assemble.fn)(labels, settings, False)  # noqa: FBT003 - not forced
