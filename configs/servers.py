@@ -163,6 +163,18 @@ class Inbox(Section):
         description="Folder or bucket of its own, apart from source and store, for pictures that people agreed to have "
         "kept; empty keeps none. See docs/how-to/inbox.md.",
     )
+    per_day: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=100,
+        description="The most pictures that a day keeps; a quarter from midnight (UTC) on, the rest evenly.",
+    )
+    random_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.01,
+        description="Share of pictures that are kept by chance alone, up to half of a day's: only they say how good "
+        "the model is.",
+    )
+    megabytes: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=64, description="Memory for pictures that may be kept; where it is full the oldest go."
+    )
 
 
 class Operations(Section):

@@ -35,6 +35,7 @@ _HELPERS = {
     "tasks/partial_runs.py",
     "tasks/reports/reports.py",
     "tasks/service/champions.py",
+    "tasks/service/collecting/live.py",
     "tasks/service/conftest.py",
 }
 # Written in pieces, so that this file is not what it looks for.

@@ -85,6 +85,19 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{listener}", requests
 
 
+@contextmanager
+def passing_on(endpoint: str, port: int) -> Iterator[None]:
+    """Pass all on that comes to a port to a server."""
+    host, _, far = endpoint.removeprefix("http://").partition(":")
+
+    def answer(near: socket.socket) -> None:
+        with suppress(OSError), near:
+            join(near, socket.create_connection((host, int(far))))
+
+    with _listening(answer, port):
+        yield
+
+
 def join(near: socket.socket, far: socket.socket) -> None:
     """Hand on what either side says until one of them ends."""
 
@@ -224,9 +237,9 @@ def answering(status: int, body: bytes, headers: Mapping[str, str] | None = None
 
 
 @contextmanager
-def _listening(answer: "object") -> Iterator[int]:
+def _listening(answer: "object", port: int = 0) -> Iterator[int]:
     """Answer each connection in a thread of its own, and yield the port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
 
     def accept() -> None:
         with suppress(OSError):

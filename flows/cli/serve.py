@@ -81,10 +81,14 @@ def _source(options: ServeOptions) -> "ModelSource":
 
 
 def _records(options: ServeOptions) -> "Records":
-    """Return what tells Prefect and MLflow; where no settings file names an MLflow, nothing is written there."""
-    from tasks.service.live_records import live_records
+    """Return what tells Prefect, MLflow and the inbox; nothing is written to those that no settings file names."""
+    from tasks.service.live_records import keep_pictures, live_records
 
-    return live_records(read_settings(options.config, options.changes).tracking if options.config else None)
+    if options.config is None:
+        return live_records(None)
+    settings = read_settings(options.config, options.changes)
+    inbox = read_operations(options.config, options.changes).inbox
+    return keep_pictures(live_records(settings.tracking), inbox, (settings.source.url, settings.store.url))
 
 
 def _store_url(options: ServeOptions) -> str:

@@ -18,14 +18,15 @@ def main() -> None:
     prepare_environment()
     descriptor, file = sys.argv[1:]
     served = Served.model_validate_json(Path(file).read_text(encoding="utf-8"))
-    from tasks.service.live_records import live_records
+    from tasks.service.live_records import keep_pictures, live_records
     from tasks.service.models.store_models import StoreModels
     from tasks.service.server import open_service
     from tasks.stores.store import Store
 
     models = StoreModels(Store(served.store), served.tracking.model)
     listener = socket.socket(fileno=int(descriptor))
-    service = open_service(models, served.serve, listener, live_records(served.tracking))
+    records = keep_pictures(live_records(served.tracking), served.inbox, (served.source, served.store))
+    service = open_service(models, served.serve, listener, records)
     service.run(lambda _address: None)
 
 

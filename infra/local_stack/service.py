@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from configs.schema import Settings, Tracking
 from configs.sections import Section
-from configs.servers import Operations, Serve
+from configs.servers import Inbox, Operations, Serve
 from infra.local_stack import processes
 from infra.local_stack.processes import Background
 from infra.local_stack.servers import listen_again, port_file, stack_environment
@@ -28,6 +28,8 @@ class Served(Section):
         default=Tracking(), description="The model that answers repeat, and where days are kept."
     )
     serve: Serve = Field(default=Serve(), description="How it answers.")
+    inbox: Inbox = Field(default=Inbox(), description="Where photographs are kept whose senders agreed.")
+    source: str = Field(default="", description="Address of the source, which the inbox is no part of.")
 
 
 def choose_served(home: Path, settings: Settings | None, operations: Operations | None) -> Served | None:
@@ -45,8 +47,14 @@ def choose_served(home: Path, settings: Settings | None, operations: Operations 
         SettingsError: Others could reach the service without a key.
     """
     if settings:
-        serve = operations.serve if operations else Serve()
-        served: Served | None = Served(store=settings.store.url, tracking=settings.tracking, serve=serve)
+        operations = operations or Operations()
+        served: Served | None = Served(
+            store=settings.store.url,
+            tracking=settings.tracking,
+            serve=operations.serve,
+            inbox=operations.inbox,
+            source=settings.source.url,
+        )
     else:
         served = read_served(home)
     if served:

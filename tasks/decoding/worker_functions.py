@@ -1,6 +1,8 @@
-"""What a decoding process can be asked: to examine files, or for the network's squares of one."""
+"""What a decoding process can be asked: to examine files, for the network's squares of one, or for a clean copy."""
 
+import io
 import json
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import import_module
@@ -14,6 +16,10 @@ from tasks.domain.images.image_info import Description
 from tasks.domain.images.preprocessing import Limits, open_picture
 from tasks.domain.images.rejections import DETAIL_LETTERS, Reason, Rejection, first_line
 
+#: The memory that a clean copy has; a JPEG of its largest size has at most three bytes a pixel.
+CLEAN_BYTES = 16 * 2**20
+# Larger than any network or person needs to tell what a picture shows.
+_CLEAN_SIDE, _CLEAN_QUALITY = 2048, 95
 Described = Description | Rejection
 Examine = Callable[[bytes, Limits], Described]
 
@@ -62,6 +68,34 @@ def render_squares(size: int, limits: Sequence[int], memory: mmap) -> Callable[[
         return json.dumps(answer(write, data, image_limits)).encode()
 
     return render
+
+
+def clean_pictures(limits: Sequence[int], memory: mmap) -> Callable[[list[bytes]], bytes]:
+    """Build the function that writes a picture anew, so that nothing of its file is left but what it shows.
+
+    Args:
+        limits: The three fields of ``Limits``, in their order.
+        memory: What gets the length of the new file, and its bytes.
+
+    Returns:
+        The function, which is asked with a file; its answer is null or a rejection.
+    """
+    image_limits = Limits(*limits)
+    load_formats()
+
+    def write(data: bytes, limits: Limits) -> Rejection | None:
+        picture = open_picture(data, limits)
+        if isinstance(picture, Rejection):
+            return picture
+        picture.image.thumbnail((_CLEAN_SIDE, _CLEAN_SIDE), Image.Resampling.BICUBIC)
+        # A new picture has none of what the file said beside its pixels.
+        clean, sink = Image.frombytes("RGB", picture.image.size, picture.image.tobytes()), io.BytesIO()
+        clean.save(sink, "JPEG", quality=_CLEAN_QUALITY, subsampling=0)
+        memory.seek(0)
+        memory.write(struct.pack("!Q", sink.tell()) + sink.getvalue())
+        return None
+
+    return lambda files: json.dumps(answer(write, files[0], image_limits)).encode()
 
 
 def load_formats() -> None:

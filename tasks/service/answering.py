@@ -5,11 +5,13 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.serving.admission import Capacity, update_mean
 from tasks.domain.serving.answers import Answer, write_id
+from tasks.domain.serving.inbox.consent import Consent
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.modeling.packaged_model import Prediction, predict_features
 from tasks.service.explaining import Explainer
@@ -20,6 +22,17 @@ from tasks.service.models.served_model import Observation, ServedModel, Vector
 Listener = Callable[[Answer, bytes], None]
 #: Is told of each photograph that has an answer, with all that is known of it.
 Observer = Callable[[Observation], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A photograph that waits for its answer."""
+
+    model: ServedModel
+    data: bytes
+    consent: Consent
+    why: bool
+    submitted: float
 
 
 class Answering:
@@ -84,19 +97,22 @@ class Answering:
                 retry_after=self._capacity.retry_after(self._present, self._seconds),
             )
 
-    async def answer(self, model: ServedModel, photographs: Sequence[bytes], *, why: bool = False) -> list[Answer]:
+    async def answer(
+        self, model: ServedModel, photographs: Sequence[bytes], *, why: bool = False, consent: Consent = Consent.NONE
+    ) -> list[Answer]:
         """Answer photographs, each on its own; where the request is given up, those that still wait are dropped.
 
         Args:
             model: The model that answers all of them.
             photographs: The files.
             why: Whether each answer is to say why.
+            consent: What their sender says about keeping them.
 
         Returns:
             One answer a photograph, in their order.
         """
         self.check_room(len(photographs))
-        pending = [self._submit(model, data, why=why) for data in photographs]
+        pending = [self._submit(_Task(model, data, consent, why, time.perf_counter())) for data in photographs]
         try:
             return [await answer for answer, _ in pending]
         finally:
@@ -104,12 +120,12 @@ class Answering:
                 answer.cancel()
                 work.cancel()
 
-    def _submit(self, model: ServedModel, data: bytes, *, why: bool) -> tuple[asyncio.Future[Answer], Future[Answer]]:
+    def _submit(self, task: _Task) -> tuple[asyncio.Future[Answer], Future[Answer]]:
         """Let a thread work on a photograph; one message of it wakes the event loop."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._change_present(1)
-        work = self._pool.submit(self._answer, model, data, time.perf_counter(), why=why)
+        work = self._pool.submit(self._answer, task)
         work.add_done_callback(lambda done: loop.call_soon_threadsafe(self._deliver, done, answer))
         return answer, work
 
@@ -127,8 +143,8 @@ class Answering:
         self._present += change
         self._metrics.set_present(self._present)
 
-    def _answer(self, model: ServedModel, data: bytes, submitted: float, *, why: bool) -> Answer:
-        started = time.perf_counter()
+    def _answer(self, task: _Task) -> Answer:
+        model, data, submitted, started = task.model, task.data, task.submitted, time.perf_counter()
         square = model.squares.decode(data)
         decoded = time.perf_counter()
         if isinstance(square, Rejection):
@@ -137,7 +153,7 @@ class Answering:
         else:
             features = model.backbone.network(square)
             prediction = predict_features(model.head, features)
-            unusual, reasons = self._explain(model, features, prediction, why=why)
+            unusual, reasons = self._explain(model, features, prediction, why=task.why)
             ended = time.perf_counter()
             answer = Answer(
                 _new_id(),
@@ -151,7 +167,7 @@ class Answering:
                 why=reasons,
             )
             for observer in self._observers:
-                observer(Observation(model, data, square, features, prediction, unusual))
+                observer(Observation(model, data, square, features, prediction, unusual, answer.id, task.consent))
             self._metrics.observe(started - submitted, decoded - started, ended - decoded)
             self._seconds = update_mean(self._seconds, ended - started)
         self._metrics.count_answer(answer, answer.problem.reason if answer.problem else "")

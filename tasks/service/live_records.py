@@ -1,18 +1,20 @@
-"""Records of live photographs: in MLflow a run for each day, and how a challenger compares; in Prefect, events."""
+"""Records of live photographs: days and comparisons in MLflow, events in Prefect, and pictures in the inbox."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 from configs.environment import embedded_mlflow
 from configs.schema import Tracking
+from configs.servers import Inbox as InboxSettings
 from tasks.service.drifting import DayReport
 from tasks.service.models.model_source import Challenger
 from tasks.service.prefect_events import prefect_records
 from tasks.service.server import Records
 from tasks.serving.live_agreement import keep_comparison
+from tasks.stores.inbox import open_inbox
 from tasks.stores.tracking import runs
 
 #: The tag of such a run; its value is the day.
@@ -39,6 +41,26 @@ def live_records(tracking: Tracking | None) -> Records:
         record_day(url, tracking.experiment, report)
 
     return Records(on_day, partial(record_shadow, url), events.on_refusal)
+
+
+def keep_pictures(records: Records, settings: InboxSettings, apart_from: Sequence[str]) -> Records:
+    """Return records with which photographs are kept, too, where the settings name an inbox.
+
+    Args:
+        records: The records.
+        settings: Where the inbox is, and how much it takes.
+        apart_from: The addresses of source and store, with which the inbox shares no folder.
+
+    Returns:
+        The records.
+
+    Raises:
+        SettingsError: The inbox lies in the source or in the store, or cannot be opened.
+    """
+    if not settings.url:
+        return records
+    inbox = open_inbox(settings.url, apart_from)
+    return replace(records, collecting=settings, inbox=inbox)
 
 
 def record_day(url: str, experiment: str, report: DayReport) -> None:

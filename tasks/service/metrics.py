@@ -79,6 +79,18 @@ class Metrics:
             registry=registry,
         )
         self._shadow_counts: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
+        self._inbox = Counter(
+            "pedigree_inbox",
+            "Photographs whose senders agreed to have them kept, by what became of them; and failed tries.",
+            ["result"],
+            registry=registry,
+        )
+        self._inbox_bytes = Gauge(
+            "pedigree_inbox_held_bytes", "Memory of photographs that may be kept.", registry=registry
+        )
+        self._inbox_unreachable = Gauge(
+            "pedigree_inbox_unreachable", "1 where the inbox could not be written at the last try.", registry=registry
+        )
         self._following: Callable[[], tuple[ModelIdentity | None, float]] = lambda: (None, float("inf"))
         self._shown: ModelIdentity | None = None
 
@@ -120,6 +132,25 @@ class Metrics:
             verdict: right or wrong.
         """
         self._feedback.labels(version, label, verdict).inc()
+
+    def count_inbox(self, result: str, photographs: int) -> None:
+        """Count photographs whose senders agreed to have them kept.
+
+        Args:
+            result: What became of them: kept, duplicate, ordinary, unusable, dropped, withdrawn; or failed, for a try.
+            photographs: How many there are.
+        """
+        self._inbox.labels(result).inc(photographs)
+
+    def show_inbox(self, held: int, *, reachable: bool) -> None:
+        """Show how the inbox fares.
+
+        Args:
+            held: The memory of photographs that may be kept, in bytes.
+            reachable: Whether the inbox could be written.
+        """
+        self._inbox_bytes.set(held)
+        self._inbox_unreachable.set(not reachable)
 
     def set_present(self, photographs: int) -> None:
         """Tell how many photographs are at work or wait."""

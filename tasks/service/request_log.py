@@ -8,7 +8,7 @@ from typing import TextIO
 
 from tasks.domain.hashing import hash_photograph
 from tasks.domain.serving.answers import Answer, ModelIdentity
-from tasks.domain.serving.feedback import Feedback
+from tasks.domain.serving.inbox.feedback import Feedback
 
 
 @dataclass(frozen=True, slots=True)

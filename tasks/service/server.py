@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,13 +19,16 @@ import uvicorn
 from configs.cores import count_cores, single_threaded_numpy
 from configs.environment import home, secret
 from configs.errors import SettingsError
+from configs.servers import Inbox as InboxSettings
 from configs.servers import Serve
 from configs.visible_text import visible_lines
 from tasks.domain.hashing import hash_photograph, sha256_of
 from tasks.domain.serving.admission import Capacity
 from tasks.domain.serving.answers import ModelIdentity
 from tasks.service.answering import Answering
+from tasks.service.collecting.collector import Collector
 from tasks.service.collecting.feedback_intake import FeedbackIntake
+from tasks.service.collecting.held_pictures import HeldPicture
 from tasks.service.collecting.recent_answers import RecentAnswers
 from tasks.service.drifting import DayReport, DriftWatch
 from tasks.service.explaining import Explainer
@@ -40,6 +43,7 @@ from tasks.service.web.app import build_app
 from tasks.service.web.bodies import Memory
 from tasks.service.web.connections import BoundedProtocol
 from tasks.service.web.state import ServiceState
+from tasks.stores.inbox import Inbox
 
 #: The environment variable with a secret that hashes of photographs in the log are made with.
 SALT_VARIABLE = "PEDIGREE_SERVE_SALT"
@@ -59,11 +63,15 @@ class Records:
         on_day: Is told what each day's photographs showed.
         on_shadow: Is told how a challenger compares with the champion.
         on_refusal: Is told which champion does not serve, and why.
+        collecting: How many photographs are kept whose senders agreed.
+        inbox: Where they are kept; None keeps none.
     """
 
     on_day: Callable[[DayReport], None] = lambda _report: None
     on_shadow: Callable[[Challenger, Mapping[str, Any]], None] = lambda _challenger, _comparison: None
     on_refusal: Callable[[ModelIdentity, str], None] = lambda _champion, _reason: None
+    collecting: InboxSettings = field(default_factory=InboxSettings)
+    inbox: Inbox | None = None
 
 
 #: Nothing is kept beside the log and the metrics.
@@ -96,6 +104,7 @@ class Service:
         self.state.explainer.start()
         self.state.drift.start()
         self.state.shadow.start()
+        self.state.feedback.collector.start()
         tell(self.address)
         try:
             # Photographs share the cores already: threads of one matrix product would wait for each other, spinning.
@@ -107,6 +116,7 @@ class Service:
             self.state.drift.stop()
             self.state.shadow.stop()
             self.state.answering.close()
+            self.state.feedback.collector.stop()
             if self.state.follower.model:
                 self.state.follower.model.squares.close()
 
@@ -194,7 +204,9 @@ def open_service(
     # The one asks whether anybody waits, and the other tells it of each photograph.
     observers.append(shadow.observe)
     follower.spare = shadow.spare
-    feedback = FeedbackIntake(recent, metrics, log)
+    collector = Collector(records.collecting, records.inbox, partial(_is_disputed, shadow), salt, metrics, _write_line)
+    observers.append(collector.observe)
+    feedback = FeedbackIntake(recent, metrics, log, collector)
     state = ServiceState(
         settings, follower, answering, metrics, Access(keys), Memory(settings), explainer, drift, shadow, feedback
     )
@@ -222,6 +234,10 @@ def _listen(settings: Serve) -> socket.socket:
             "serve.port."
         ) from error
     return listener
+
+
+def _is_disputed(shadow: Shadow, picture: HeldPicture) -> bool:
+    return shadow.disputes(picture.model, picture.features, picture.prediction.label or "", picture.data)
 
 
 def _today() -> str:

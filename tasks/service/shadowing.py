@@ -14,7 +14,7 @@ from tasks.modeling.packaged_model import Prediction, predict_features
 from tasks.service.models.checked_model import build_checked_model
 from tasks.service.models.following import Follower
 from tasks.service.models.model_source import Challenger, ModelSource
-from tasks.service.models.served_model import Observation, ServedModel
+from tasks.service.models.served_model import Observation, ServedModel, Vector
 from tasks.service.sampling import Sampler
 
 if TYPE_CHECKING:
@@ -177,6 +177,26 @@ class Shadow:
     def _compare(self, pair: _Pair, image: str, champion: Prediction, challenger: Prediction) -> None:
         with self._lock:
             pair.agreement.add(image, _to_answer(champion), _to_answer(challenger))
+
+    def disputes(self, model: ModelIdentity, features: Vector, label: str, data: bytes) -> bool:
+        """Return whether the challenger gives a photograph another class, as far as that is known.
+
+        Args:
+            model: The model that answered.
+            features: The photograph's features, of shape (width,).
+            label: The class that was answered.
+            data: The bytes of the photograph.
+
+        Returns:
+            Whether it does; False where no challenger is in that model's shadow, or its own network did not see it.
+        """
+        pair = self._pair
+        if pair is None or pair.champion.key != model.key:
+            return False
+        if pair.head:
+            return predict_features(pair.head, features).label != label
+        with self._lock:
+            return self.name_photograph(data) in pair.agreement.disputed
 
     def describe(self) -> Mapping[str, Any] | None:
         """Return how the challenger compares so far, as JSON can hold it; None where none is in the shadow."""

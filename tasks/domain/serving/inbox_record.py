@@ -45,6 +45,7 @@ class InboxRecord:
         consented: When its sender agreed to have it kept for training, in ISO 8601.
         wrong: Whether a person said that the guess is wrong.
         claimed: The class that this person named; empty where nobody did.
+        phash: The perceptual hash of what the model saw, in hex digits, by which near duplicates are known.
     """
 
     image: str
@@ -60,6 +61,7 @@ class InboxRecord:
     consented: str
     wrong: bool = False
     claimed: str = ""
+    phash: str = ""
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from tasks.domain.serving.answers import Answer, ModelIdentity, read_time
-from tasks.domain.serving.feedback import Feedback, check_claim
+from tasks.domain.serving.inbox.feedback import Feedback, check_claim
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 
 #: How many answers are remembered, and for how many seconds.

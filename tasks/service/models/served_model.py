@@ -19,6 +19,7 @@ from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Rejection
 from tasks.domain.serving.answers import ModelIdentity
+from tasks.domain.serving.inbox.consent import Consent
 from tasks.modeling.packaged_model import Prediction, predict_features, reject
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ class Observation:
         features: What the network made of it, of shape (width,).
         prediction: What the head said.
         unusual: How unusual the photograph is, from 0 to 1; None where that is not known.
+        answer: The id of the answer.
+        consent: What its sender says about keeping it.
     """
 
     model: ServedModel
@@ -129,6 +132,8 @@ class Observation:
     features: Vector
     prediction: Prediction
     unusual: float | None
+    answer: str = ""
+    consent: Consent = Consent.NONE
 
     @cached_property
     def image(self) -> str:

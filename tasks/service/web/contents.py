@@ -27,10 +27,12 @@ class Photographs:
     Attributes:
         files: Their bytes, in the order of the request.
         several: Whether the request is of a kind that can hold several, and so gets a list.
+        consent: The words of its fields that are called consent.
     """
 
     files: list[bytes]
     several: bool
+    consent: tuple[str, ...] = ()
 
 
 def content_type(request: Request) -> str:
@@ -76,9 +78,10 @@ async def take_apart(request: Request, data: bytes, settings: Serve) -> Photogra
     Raises:
         ServiceProblemError: The body is not of that type, or holds none or too many.
     """
-    kind = content_type(request)
+    kind, consent = content_type(request), tuple[str, ...]()
     if kind == _FORM:
-        files = await asyncio.to_thread(_read_form, request.headers["content-type"], data)
+        form = await asyncio.to_thread(_read_form, request.headers["content-type"], data)
+        files, consent = form.files, tuple(form.consent)
     elif kind == _JSON:
         files = await asyncio.to_thread(read_json, data)
     else:
@@ -89,21 +92,23 @@ async def take_apart(request: Request, data: bytes, settings: Serve) -> Photogra
         raise ServiceProblemError(
             ProblemKind.TOO_MANY, f"{len(files):,} photographs, at most {settings.max_files:,} are answered at once."
         )
-    return Photographs(files, several=True)
+    return Photographs(files, True, consent)  # noqa: FBT003 - several
 
 
 class _Form:
-    """Collects the files of a form, which all are in memory already."""
+    """Collects the files of a form, which all are in memory already, and what it says about keeping them."""
 
     def __init__(self) -> None:
         self.files: list[bytes] = []
+        self.consent: list[str] = []
         self._name, self._value = b"", b""
         self._is_file, self._is_named, self._data = False, False, bytearray()
+        self._is_consent = False
         self.complete = False
 
     def begin(self) -> None:
         self._name, self._value, self._data = b"", b"", bytearray()
-        self._is_file = self._is_named = False
+        self._is_file = self._is_named = self._is_consent = False
 
     def field(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
@@ -115,13 +120,17 @@ class _Form:
         if self._name.lower() == b"content-disposition":
             options = parse_options_header(self._value)[1]
             self._is_file, self._is_named = b"filename" in options, bool(options.get(b"filename"))
+            self._is_consent = not self._is_file and options.get(b"name") == b"consent"
         self._name, self._value = b"", b""
 
     def data(self, data: bytes, start: int, end: int) -> None:
-        if self._is_file:
+        if self._is_file or self._is_consent:
             self._data += data[start:end]
 
     def end(self) -> None:
+        if self._is_consent:
+            self.consent.append(self._data.decode("utf-8", "replace"))
+            return
         # A browser sends a field in which no file was chosen as a file without name and content.
         if self._is_named or self._data:
             self.files.append(bytes(self._data))
@@ -130,7 +139,7 @@ class _Form:
         self.complete = True
 
 
-def _read_form(kind: str, data: bytes) -> list[bytes]:
+def _read_form(kind: str, data: bytes) -> _Form:
     form = _Form()
     boundary = parse_options_header(kind)[1].get(b"boundary", b"")
     try:
@@ -152,7 +161,7 @@ def _read_form(kind: str, data: bytes) -> list[bytes]:
         form.complete = False
     if not form.complete:
         raise ServiceProblemError(ProblemKind.MALFORMED, "The form is cut off, or is none.")
-    return form.files
+    return form
 
 
 def read_json(data: bytes) -> list[bytes]:

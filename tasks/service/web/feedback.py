@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tasks.domain.serving.feedback import Feedback, parse_feedback
+from tasks.domain.serving.inbox.feedback import Feedback, parse_feedback
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 from tasks.service.web.bodies import Body
 from tasks.service.web.contents import check_json
@@ -33,7 +33,7 @@ def add_feedback(router: APIRouter, state: ServiceState) -> None:
 
 
 def _describe(feedback: Feedback) -> dict[str, Any]:
-    return {"verdict": feedback.verdict, "claimed": feedback.claimed or None}
+    return {"verdict": feedback.verdict, "claimed": feedback.claimed or None, "consent": feedback.consent}
 
 
 async def _read_json(state: ServiceState, request: Request) -> object:

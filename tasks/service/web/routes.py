@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tasks.domain.serving.answers import Answer
+from tasks.domain.serving.inbox.consent import Consent, parse_consent
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service import metrics
 from tasks.service.models.served_model import ServedModel
@@ -23,6 +24,9 @@ from tasks.service.web.description import openapi
 from tasks.service.web.explanations import add_training_photographs, asks_why
 from tasks.service.web.feedback import add_feedback
 from tasks.service.web.state import ServiceState
+
+#: The header by which senders of photographs agree to have them kept for training.
+CONSENT_HEADER = "X-Pedigree-Consent"
 
 
 def build_routes(state: ServiceState) -> APIRouter:
@@ -121,7 +125,9 @@ def describe_readiness(state: ServiceState) -> dict[str, Any]:
     }
     shown = {name: value for name, value in told.items() if value != ""}
     plain = {"status": word, "model": model.identity.to_dict() if model else None, "following": shown}
-    return plain | ({"why": state.explainer.waits} if state.explainer.waits else {})
+    plain |= {"why": state.explainer.waits} if state.explainer.waits else {}
+    inbox = state.feedback.collector.describe()
+    return plain | ({"inbox": dict(inbox)} if inbox else {})
 
 
 def _readiness(state: ServiceState) -> int:
@@ -130,7 +136,7 @@ def _readiness(state: ServiceState) -> int:
 
 
 async def answer_request(
-    state: ServiceState, request: Request, *, why: bool = False
+    state: ServiceState, request: Request, *, why: bool = False, asked: Consent = Consent.NONE
 ) -> tuple[ServedModel, Photographs, list[Answer]]:
     """Read a request, and answer its photographs unless the client goes away first.
 
@@ -138,6 +144,7 @@ async def answer_request(
         state: The parts of the service.
         request: The request, whose body holds the photographs.
         why: Whether each answer is to say why.
+        asked: What is known of consent where the request itself does not give it.
 
     Returns:
         The model that answered all of them, the photographs, and their answers in the same order.
@@ -151,10 +158,13 @@ async def answer_request(
     body = Body(request, state.settings, state.memory)
     try:
         photographs = await take_apart(request, await body.read(), state.settings)
+        consent = parse_consent([request.headers.get(CONSENT_HEADER, ""), *photographs.consent])
+        consent = asked if consent is Consent.NONE else consent
         # Taken once: all photographs of a request are answered by this model, whatever serves a moment later.
         model = state.model()
         async with _until_departure(request):
-            return model, photographs, await state.answering.answer(model, photographs.files, why=why)
+            answers = await state.answering.answer(model, photographs.files, why=why, consent=consent)
+            return model, photographs, answers
     finally:
         body.release()
 

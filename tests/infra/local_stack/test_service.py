@@ -11,7 +11,7 @@ import pytest
 from configs.errors import SettingsError
 from configs.load import parse_settings
 from configs.schema import Tracking
-from configs.servers import Operations, Serve
+from configs.servers import Inbox, Operations, Serve
 from infra import stack
 from infra.local_stack import health, processes, service
 from infra.local_stack.processes import Background
@@ -79,8 +79,10 @@ def test_what_is_served_is_that_of_the_settings_or_of_the_last_start(home: Path)
     settings = parse_settings(
         {"source": {"url": "a"}, "store": {"url": "s3://b"}, "tracking": {"model": "dogs"}}, "here"
     )
-    served = service.choose_served(home, settings, Operations(serve=Serve(queue=7)))
-    assert served == Served(store="s3://b", tracking=Tracking(model="dogs"), serve=Serve(queue=7))
+    operations = Operations(serve=Serve(queue=7), inbox=Inbox(url="s3://c"))
+    served = service.choose_served(home, settings, operations)
+    expected = Served(store="s3://b", tracking=Tracking(model="dogs"), serve=Serve(queue=7))
+    assert served == expected.model_copy(update={"inbox": operations.inbox, "source": "a"})
     (home / "stack" / "served.json").write_text(json.dumps(served.model_dump()))
     assert service.choose_served(home, None, None) == served
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from configs.servers import Serve
+from configs.servers import Inbox, Serve
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import dataset_hash
@@ -27,8 +27,9 @@ from tasks.modeling.backbone.backbone import Backbone
 from tasks.modeling.backbone.embedding import embed_images
 from tasks.modeling.backbone.self_test import examine_machine
 from tasks.modeling.head.head import Head
+from tasks.service.live_records import keep_pictures
 from tasks.service.models.store_models import StoreModels
-from tasks.service.server import Service, open_service
+from tasks.service.server import NO_RECORDS, Service, open_service
 from tasks.stores.store import Store
 from tests.servers import wait_until
 
@@ -156,9 +157,11 @@ def damage(path: Path) -> None:
 
 
 @contextmanager
-def serving(store: ChampionStore, **settings: object) -> Iterator[tuple[Service, httpx.Client]]:
-    """Serve a store's champion on a free port, and wait until it is ready."""
-    service = open_service(StoreModels(store.store, "dogs"), Serve.model_validate({"port": 0, **settings}))
+def serving(store: ChampionStore, inbox: str = "", /, **settings: object) -> Iterator[tuple[Service, httpx.Client]]:
+    """Serve a store's champion on a free port, with an inbox where one is named, and wait until it is ready."""
+    section = Serve.model_validate({"port": 0, **settings})
+    records = keep_pictures(NO_RECORDS, Inbox(url=inbox, random_share=0), [store.url])
+    service = open_service(StoreModels(store.store, "dogs"), section, records=records)
     thread = Thread(target=service.run, args=(lambda _address: None,))
     thread.start()
     try:

@@ -8,6 +8,7 @@ import pytest
 from configs.servers import Serve
 from tasks.domain.hashing import hash_photograph
 from tasks.domain.images.rejections import Rejection
+from tasks.domain.serving.inbox.consent import Consent
 from tasks.modeling.packaged_model import Prediction
 from tasks.service.models.checked_model import build_checked_model
 from tasks.service.models.served_model import Observation
@@ -28,7 +29,8 @@ def observation(champions: ChampionStore) -> Observation:
     square = model.squares.decode(champions.files[0])
     assert not isinstance(square, Rejection)
     features = model.backbone.network(square)
-    return Observation(model, champions.files[0], square, features, model.predict(champions.files[0]), None)
+    prediction = model.predict(champions.files[0])
+    return Observation(model, champions.files[0], square, features, prediction, None, "01", Consent.NONE)
 
 
 def test_a_share_is_sampled_and_dropped_while_the_service_is_busy(observation: Observation) -> None:

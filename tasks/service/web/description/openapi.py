@@ -66,7 +66,9 @@ _PREDICTION = {
 }
 _FILE = {"type": "string", "format": "binary", "minLength": 1}
 _BYTES = {"schema": _FILE}
-_FORM = {"schema": schemas.describe_object({"image": schemas.describe_list(_FILE)})}
+_FORM = {
+    "schema": schemas.describe_object({"image": schemas.describe_list(_FILE), "consent": schemas.CONSENT}, "consent")
+}
 _MLFLOW = {"schema": schemas.MLFLOW, "example": {"dataframe_records": [{"image": schemas.encode_example()}]}}
 
 
@@ -120,6 +122,12 @@ _WHY = {
     "description": "1 to be told the nearest training images, and what the model knows of the class.",
     "schema": {"type": "string", "enum": ["0", "1"]},
 }
+_CONSENT = {
+    "name": "X-Pedigree-Consent",
+    "in": "header",
+    "description": "yes, where whoever the photographs belong to agrees to have them kept for training.",
+    "schema": schemas.CONSENT,
+}
 #: FastAPI would leave out that a file without an answer has the label null.
 EXAMPLES = {"one": {"value": _ANSWER}, "several": {"value": _SEVERAL}, "why": {"value": _EXPLAINED}}
 PREDICT: dict[str, Any] = _route(
@@ -144,7 +152,7 @@ PREDICT: dict[str, Any] = _route(
             "application/json": _MLFLOW,
         }
     )
-    | {"parameters": [_WHY]},
+    | {"parameters": [_WHY, _CONSENT]},
 )
 TRAINING: dict[str, Any] = _route(
     "Show a training photograph that an explanation names",
@@ -165,8 +173,8 @@ INVOCATIONS: dict[str, Any] = _route(
     },
     openapi_extra=_body({"application/json": _MLFLOW}),
 )
-_FEEDBACK = {"right": False, "label": "corgi"}
-_JUDGED = {"id": _ANSWER["id"], "label": "beagle", "verdict": "wrong", "claimed": "corgi"}
+_FEEDBACK = {"right": False, "label": "corgi", "consent": True}
+_JUDGED = {"id": _ANSWER["id"], "label": "beagle", "verdict": "wrong", "claimed": "corgi", "consent": True}
 FEEDBACK: dict[str, Any] = _route(
     "Say whether an answer is right",
     {

@@ -15,6 +15,8 @@ _TEXT, _NUMBER, _WHOLE, _SHARE = (
 )
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _ID = {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"}
+#: Whether photographs may be kept.
+CONSENT = {"type": "string", "enum": ["yes", "no"]}
 _EXAMPLE_SIDE = 64
 
 
@@ -95,15 +97,28 @@ PREDICTIONS = describe_object(
         )
     }
 )
-FEEDBACK = describe_object(
-    {
-        "right": {"type": "boolean"},
-        "label": {"type": "string", "description": "The class that a wrong answer should have named."},
-    },
-    "label",
-) | {"additionalProperties": False}
+_FLAG = {"type": "boolean"}
+_CLAIMED = {"type": "string", "description": "The class that a wrong answer should have named."}
+_AGREES = _FLAG | {
+    "description": "Whether the photograph may be kept, so that people label it and models learn from it."
+}
+_CLOSED = {"additionalProperties": False}
+FEEDBACK = {
+    "oneOf": [
+        describe_object({"right": {"const": True}, "consent": _AGREES}, "consent") | _CLOSED,
+        describe_object({"right": {"const": False}, "label": _CLAIMED, "consent": _AGREES}, "label", "consent")
+        | _CLOSED,
+        describe_object({"consent": _AGREES}) | _CLOSED,
+    ]
+}
 JUDGED = describe_object(
-    {"id": _ID, "label": _TEXT, "verdict": {"enum": ["right", "wrong"]}, "claimed": _or_null(_TEXT)}
+    {
+        "id": _ID,
+        "label": _TEXT,
+        "verdict": {"enum": ["right", "wrong", None]},
+        "claimed": _or_null(_TEXT),
+        "consent": _or_null(_FLAG),
+    }
 )
 _ENCODED = {"type": "string", "format": "byte", "description": "Base64 of a file."}
 _RECORD = describe_object({"image": _ENCODED})

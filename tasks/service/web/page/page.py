@@ -20,6 +20,7 @@ from tasks.domain.images.rejections import Rejection
 from tasks.domain.serving.answers import Answer, ModelIdentity
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.reports.pages.template import open_templates, read_style
+from tasks.service.collecting.collector import HOLD_SECONDS
 from tasks.service.models.served_model import ServedModel
 from tasks.service.web.bodies import Body
 from tasks.service.web.front import problem_headers
@@ -67,7 +68,9 @@ def build_page_routes(state: ServiceState) -> APIRouter:
     @router.post("/")
     async def ask(request: Request) -> Response:
         try:
-            model, photographs, answers = await answer_request(state, request, why=True)
+            model, photographs, answers = await answer_request(
+                state, request, why=True, asked=state.feedback.collector.consent
+            )
         except ServiceProblemError as error:
             return _render(state, _present(state), problem=error.problem)
         pictures = [""] * len(answers)
@@ -129,6 +132,8 @@ def _render(
         too_large=describe_problem(
             ServiceProblem(ProblemKind.TOO_LARGE, f"A request has at most {settings.max_megabytes} megabytes.")
         ),
+        keeps=state.feedback.collector.inbox is not None,
+        hold_minutes=round(HOLD_SECONDS / 60),
         max_megabytes=settings.max_megabytes,
         max_files=settings.max_files,
         static=lambda name: _static()[name].address,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
-from tasks.domain.serving.feedback import Feedback, Verdict
+from tasks.domain.serving.inbox.feedback import Feedback, Verdict
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 
 # A form has an id of 26 letters, a word, and the name of a class.
@@ -27,11 +27,12 @@ def read_form(data: bytes) -> tuple[str, Feedback]:
         fields = parse_qs(data.decode("ascii"), max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:
         raise ServiceProblemError(ProblemKind.MALFORMED, "The form cannot be read.") from None
-    verdict = _VERDICTS.get(_field(fields, "right"))
-    if verdict is None:
+    word, consent = _field(fields, "right"), True if _field(fields, "consent") == "yes" else None
+    if word not in _VERDICTS and not (word == "unknown" and consent):
         raise ServiceProblemError(ProblemKind.MALFORMED, "The form says neither yes nor no.")
+    verdict = _VERDICTS.get(word)
     claimed = _field(fields, "label") if verdict is Verdict.WRONG else ""
-    return _field(fields, "answer"), Feedback(verdict, claimed)
+    return _field(fields, "answer"), Feedback(verdict, claimed, consent)
 
 
 def _field(fields: Mapping[str, Sequence[str]], name: str) -> str:
@@ -46,9 +47,16 @@ def thank(label: str, feedback: Feedback) -> str:
         feedback: What the person said.
 
     Returns:
-        Two sentences.
+        Some sentences.
     """
+    promise = " People will label your photograph, if it is among those that are kept." if feedback.consent else ""
+    return f"Thank you.{_repeat(label, feedback)}{promise}"
+
+
+def _repeat(label: str, feedback: Feedback) -> str:
+    if feedback.verdict is None:
+        return ""
     if feedback.verdict is Verdict.RIGHT:
-        return f"Thank you. You said that it is {label}."
+        return f" You said that it is {label}."
     instead = f", but {feedback.claimed}" if feedback.claimed else ""
-    return f"Thank you. You said that it is not {label}{instead}."
+    return f" You said that it is not {label}{instead}."

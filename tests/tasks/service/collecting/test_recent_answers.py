@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.domain.serving.answers import Answer, ModelIdentity, write_id
-from tasks.domain.serving.feedback import Feedback, Verdict
+from tasks.domain.serving.inbox.feedback import Feedback, Verdict
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service.collecting.recent_answers import MOST, SECONDS, RecentAnswers
 

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tasks.domain.serving.inbox_record import InboxRecord
 from tasks.service.web.access import KEY_VARIABLE
+from tasks.stores.inbox import Inbox
 from tests.browser import find_axe_violations, needs_chromium, open_page
 from tests.servers import wait_until
 from tests.tasks.service.champions import CLASSES, ChampionStore, ready, serving
@@ -47,6 +49,7 @@ class Served:
     sure: bytes
     unsure: bytes
     dataset: str
+    inbox: Inbox
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +66,11 @@ def served(_embedded: ChampionStore, tmp_path_factory: pytest.TempPathFactory) -
     row = champions.expected(head)[sure]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PEDIGREE_HOME", str(folder / "home"))
-        with serving(champions, max_megabytes=1, show_training=True, follow_seconds=0.1) as (service, client):
+        inbox = str(folder / "inbox")
+        with serving(champions, inbox, max_megabytes=1, show_training=True, follow_seconds=0.1) as (service, client):
             wait_until(lambda: ready(client) and "why" not in client.get("/ready").json(), 60, "a model", pause=0.05)
             label = max(row, key=row.__getitem__)
-            yield Served(service.address, client, label, sure, unsure, champions.dataset)
+            yield Served(service.address, client, label, sure, unsure, champions.dataset, Inbox(inbox))
 
 
 def photograph(data: bytes) -> "FilePayload":
@@ -202,6 +206,35 @@ def test_people_say_whether_it_is_right(served: Served, script: bool) -> None:
                 assert find_axe_violations(page) == []
     counts = served.client.get("/metrics").text
     assert f'pedigree_feedback_total{{label="{served.label}",verdict="wrong",version="1"}}' in counts
+
+
+@needs_chromium
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_people_agree_to_have_a_photograph_kept(served: Served, script: bool) -> None:
+    """Only who ticks the box has it kept, with what was said; the box is empty at first and explains itself."""
+    other, data = next(label for label in CLASSES if label != served.label), served.sure if script else served.unsure
+    with open_page(served.address, *PHONE, java_script_enabled=script) as page:
+        for agrees in (False, True):
+            page.get_by_label("Choose photographs").set_input_files(photograph(data))
+            if not script:
+                page.get_by_role("button", name="Ask").click()
+            box = page.get_by_role("checkbox", name="Keep this photograph to improve the model")
+            assert not box.is_checked()
+            if agrees:
+                box.check()
+                name = page.locator("input[name=answer]").get_attribute("value")
+            say(page, "No" if script or not agrees else "I can't say", other if script else "")
+            page.get_by_text("Thank you.").wait_for()
+            assert page.get_by_text("People will label your photograph").count() == agrees
+    wait_until(lambda: name in {record.answer for record in kept(served.inbox)}, 60, "the picture", pause=0.2)
+    record = next(record for record in kept(served.inbox) if record.answer == name)
+    assert (record.wrong, record.claimed) == ((True, other) if script else (False, ""))
+    assert record.reasons == (("contradicted",) if script else ("unsure",))
+
+
+def kept(inbox: Inbox) -> list[InboxRecord]:
+    """Return what the inbox holds."""
+    return inbox.read_all(inbox.listing())[0]
 
 
 def test_the_form_of_another_site_is_refused(served: Served) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.domain.serving.feedback import Feedback, Verdict, check_claim, parse_feedback
+from tasks.domain.serving.inbox.feedback import Feedback, Verdict, check_claim, parse_feedback
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 
 

@@ -5,7 +5,10 @@ from enum import StrEnum
 
 from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 
-_WORDS = 'Write {"right": true}, {"right": false}, or {"right": false, "label": "a class of the model"}.'
+_WORDS = (
+    'Write {"right": true}, {"right": false}, or {"right": false, "label": "a class of the model"}; and "consent": '
+    "true or false, beside it or alone."
+)
 
 
 class Verdict(StrEnum):
@@ -20,12 +23,14 @@ class Feedback:
     """What a person says of an answer.
 
     Attributes:
-        verdict: Whether the answer is right.
+        verdict: Whether the answer is right; None where nobody says so.
         claimed: The class that the photograph shows instead; empty where nobody names one.
+        consent: Whether whoever sent the photograph agrees to have it kept for training; None where nothing is said.
     """
 
-    verdict: Verdict
+    verdict: Verdict | None
     claimed: str = ""
+    consent: bool | None = None
 
 
 def parse_feedback(plain: object) -> Feedback:
@@ -40,12 +45,19 @@ def parse_feedback(plain: object) -> Feedback:
     Raises:
         ServiceProblemError: It is none.
     """
-    if not isinstance(plain, dict) or not plain.keys() <= {"right", "label"}:
+    if (
+        not isinstance(plain, dict)
+        or not plain
+        or not plain.keys() <= {"right", "label", "consent"}
+        or plain.keys() == {"label"}
+    ):
         raise ServiceProblemError(ProblemKind.MALFORMED, _WORDS)
-    right, claimed = plain.get("right"), plain.get("label", "")
-    if not isinstance(right, bool) or not isinstance(claimed, str) or (right and claimed):
+    right, claimed, consent = plain.get("right"), plain.get("label", ""), plain.get("consent")
+    are_flags = all(isinstance(plain[name], bool) for name in ("right", "consent") if name in plain)
+    if not are_flags or not isinstance(claimed, str) or (claimed and right is not False):
         raise ServiceProblemError(ProblemKind.MALFORMED, _WORDS)
-    return Feedback(Verdict.RIGHT if right else Verdict.WRONG, claimed)
+    verdict = None if right is None else Verdict.RIGHT if right else Verdict.WRONG
+    return Feedback(verdict, claimed, consent)
 
 
 def check_claim(feedback: Feedback, label: str, classes: tuple[str, ...]) -> None:
