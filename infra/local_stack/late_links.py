@@ -66,7 +66,7 @@ def add_links(text: str, mlflow: str, find_experiment: Callable[[str], str]) -> 
         return text
     run = f"{mlflow.rstrip('/')}/#/experiments/{experiment}/runs/{named[1]}"
     pages = ", ".join(f"[{name}]({run}/artifacts/{quote(path)})" for name, path in _PAGES.items())
-    return text.replace(named[0], f"MLflow run [`{named[1]}`]({run}) ({pages})", 1)
+    return text.replace(named[0], f"MLflow run [{named[1]}]({run}) ({pages})", 1)
 
 
 def _artifacts(prefect: str, login: dict[str, str], until: str) -> Iterator[dict[str, Any]]:

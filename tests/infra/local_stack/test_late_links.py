@@ -34,7 +34,7 @@ def test_a_run_without_pages_gets_its_links_once(
         texts = [str(artifact.data) for artifact in client.read_artifacts(artifact_filter=chosen)]
     address = f"{mlflow_server.url}/#/experiments/{run.experiment_id}/runs/{run.run_id}"
     (linked,) = (text for text in texts if run.run_id in text)
-    assert linked.startswith(f"- model version 3, MLflow run [`{run.run_id}`]({address}) ([the evaluation report](")
+    assert linked.startswith(f"- model version 3, MLflow run [{run.run_id}]({address}) ([the evaluation report](")
     assert f"({address}/artifacts/dataset/card.html))\n\n## What was new" in linked
     assert f"- model version 3, MLflow run `{unknown}`\n\n## What was new" in texts
     assert link_former_runs(tmp_path, prefect_server.api_url, mlflow_server.url) == 0
