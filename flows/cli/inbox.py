@@ -27,7 +27,12 @@ def list_pictures(
     changes: Changes = None,
     day: _Day = "",
     image: Annotated[
-        str, typer.Option("--image", metavar="DIGITS", help="Only the picture whose SHA-256 begins with these digits.")
+        str,
+        typer.Option(
+            "--image",
+            metavar="DIGITS",
+            help="Only pictures whose SHA-256 begins so, or that of the file that was sent.",
+        ),
     ] = "",
     everything: All = False,
     as_json: Json = False,

@@ -60,17 +60,16 @@ def list_pictures(inbox: Inbox, day: str = "", image: str = "") -> InboxListing:
     Args:
         inbox: The inbox.
         day: The day, such as 2026-11-29; empty for all.
-        image: What the SHA-256 of a picture begins with; empty for any.
+        image: What names a picture, as in ``InboxRecord.is_named``; empty for any.
 
     Returns:
         The pictures, each with what the model guessed and what became of it.
     """
-    pictures = [picture for picture in _listed(inbox, day) if picture.image.startswith(image.lower())]
+    pictures = _listed(inbox, day)
     states = {picture.image: picture.state for picture in pictures}
     records, damaged = inbox.read_all(pictures)
-    return InboxListing(
-        inbox.url, tuple(ListedPicture(record, states[record.image]) for record in records), tuple(damaged)
-    )
+    listed = [ListedPicture(record, states[record.image]) for record in records if not image or record.is_named(image)]
+    return InboxListing(inbox.url, tuple(listed), tuple(damaged))
 
 
 def _listed(inbox: Inbox, day: str) -> list[InboxPicture]:
@@ -209,16 +208,14 @@ def withdraw(inbox: Inbox, source: str, word: str) -> WithdrawnPicture:
 def _resolve_picture(inbox: Inbox, word: str) -> str:
     """Return the picture that a person means; raise SettingsError where that is not clear."""
     digits = word.lower()
-    if len(digits) == _ALL and _DIGITS.fullmatch(digits):
-        return digits
-    if _ANSWER.fullmatch(word):
-        matches = {record.image for record in inbox.read_all(inbox.listing())[0] if record.answer == word}
-    elif _DIGITS.fullmatch(digits):
-        matches = inbox.named(digits)
-    else:
+    if not (_ANSWER.fullmatch(word) or _DIGITS.fullmatch(digits)):
         raise SettingsError(
             f"{word} is no picture: give at least 12 hexadecimal digits of its SHA-256, or the id of its answer."
         )
+    records, _ = inbox.read_all(inbox.listing())
+    matches = {record.image for record in records if record.is_named(word)} | inbox.named(digits)
+    if not matches and len(digits) == _ALL:
+        return digits
     if not matches:
         raise SettingsError(f"The inbox {inbox.url} holds no picture {word}: pedigree inbox list shows what is there.")
     refuse_several(word, "pictures", matches)

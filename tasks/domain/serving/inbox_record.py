@@ -46,6 +46,7 @@ class InboxRecord:
         wrong: Whether a person said that the guess is wrong.
         claimed: The class that this person named; empty where nobody did.
         phash: The perceptual hash of what the model saw, in hex digits, by which near duplicates are known.
+        sent: The SHA-256 of the bytes that were sent, of which the picture is a clean copy; empty where it is none.
     """
 
     image: str
@@ -62,6 +63,7 @@ class InboxRecord:
     wrong: bool = False
     claimed: str = ""
     phash: str = ""
+    sent: str = ""
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
@@ -80,6 +82,11 @@ class InboxRecord:
         if record.guess not in record.probabilities:
             raise ValueError(record.guess)
         return record
+
+    def is_named(self, word: str) -> bool:
+        """Return whether this is the id of the answer, or how the hash of the picture or of what was sent begins."""
+        digits = word.lower()
+        return word == self.answer or any(name.startswith(digits) for name in (self.image, self.sent) if digits)
 
     @property
     def key(self) -> str:

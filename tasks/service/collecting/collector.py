@@ -278,4 +278,5 @@ def to_record(day: str, candidate: Candidate, picture: HeldPicture, image: str) 
         wrong=picture.is_contradicted,
         claimed=feedback.claimed if feedback else "",
         phash=candidate.phash.hex(),
+        sent=picture.image,
     )

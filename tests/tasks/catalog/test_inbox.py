@@ -16,6 +16,7 @@ from tasks.stores.objects.object_store import open_bucket
 from tests.tasks.domain.serving.test_labelling_tasks import annotate
 from tests.tasks.stores.test_inbox import DAY, NEXT_DAY, make_record
 
+ANSWER, SENT = "01JDV5Q8K3M4N5P6R7S8T9V0WX", sha256_of_bytes(b"as it was sent")
 PICTURES = {b"\xff\xd8\xff one": DAY, b"\xff\xd8\xff two": DAY, b"\xff\xd8\xff three": NEXT_DAY}
 
 
@@ -107,17 +108,17 @@ def test_a_picture_is_taken_back_wherever_it_is(url: str, tmp_path: Path) -> Non
     assert [entry.key for entry in open_bucket(source).entries()] == ["pug/1.jpg"]
 
 
-def test_an_answer_names_its_picture(tmp_path: Path) -> None:
-    """Whoever sent a picture knows the id of the answer, and may not know the bytes that are kept."""
+@pytest.mark.parametrize("word", [ANSWER, SENT, SENT[:12].upper()])
+def test_whoever_sent_a_picture_can_name_it(tmp_path: Path, word: str) -> None:
+    """The id of the answer and the hash of the file that was sent name a picture, whose own bytes are a clean copy."""
     inbox, source, data = Inbox(str(tmp_path / "box")), str(tmp_path / "photos"), b"\xff\xd8\xff mine"
     Path(source).mkdir()
     fill(inbox)
-    answer = "01JDV5Q8K3M4N5P6R7S8T9V0WX"
-    inbox.put(replace(make_record(data), answer=answer), data)
-    assert withdraw(inbox, source, answer).image == sha256_of_bytes(data)
+    inbox.put(replace(make_record(data), answer=ANSWER, sent=SENT), data)
+    assert [picture.record.answer for picture in list_pictures(inbox, image=word).pictures] == [ANSWER]
+    withdrawn = withdraw(inbox, source, word)
+    assert (withdrawn.image, withdrawn.kept) == (sha256_of_bytes(data), True)
     assert len(inbox.listing()) == len(PICTURES)
-    with pytest.raises(SettingsError, match="holds no picture"):
-        withdraw(inbox, source, answer)
 
 
 def test_twelve_digits_name_a_picture(tmp_path: Path) -> None:

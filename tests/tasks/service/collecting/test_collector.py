@@ -81,6 +81,7 @@ def test_a_thousand_requests_and_floods_keep_within_all_bounds(tmp_path: Path, c
     records = kept(tmp_path)
     assert len(records) == 12
     assert {seen[record.answer].consent for record in records} == {Consent.GIVEN}
+    assert [record.sent for record in records] == [seen[record.answer].image for record in records]
     hashes = {record.image: bytes.fromhex(record.phash) for record in records}
     assert len(set(group_near_duplicates(hashes, 72).values())) == 12
     assert sum("random" in record.reasons for record in records) <= 6
