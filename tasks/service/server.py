@@ -47,8 +47,6 @@ from tasks.stores.inbox import Inbox
 
 #: The environment variable with a secret that hashes of photographs in the log are made with.
 SALT_VARIABLE = "PEDIGREE_SERVE_SALT"
-# Connections that wait for a request of their client, beside those that are answered.
-_CONNECTIONS = 1000
 # A request that was taken on ends within this time after the service has stopped to listen, in seconds.
 _LAST_ANSWER = 30
 _SHORT = 12
@@ -98,8 +96,9 @@ class Service:
         Args:
             tell: Is told the address, once it listens there.
         """
-        # It would write a line about each broken form.
+        # They would write a line about each broken form, and each request that is no HTTP.
         logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self.state.follower.start()
         self.state.explainer.start()
         self.state.drift.start()
@@ -131,7 +130,6 @@ class Service:
             access_log=False,
             server_header=False,
             lifespan="off",
-            limit_concurrency=_CONNECTIONS,
             timeout_graceful_shutdown=_LAST_ANSWER,
         )
         return _DrainingServer(config, self.state)

@@ -6,9 +6,13 @@ Sources: ITU-T T.81 (JPEG), annexes B and G; ITU-T T.87 (JPEG-LS); TIFF 6.0; the
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+_JPEG = b"\xff\xd8"
 _START_OF_SCAN, _END, _JPEG_LS = 0xDA, 0xD9, 0xF7
+# Scans that are counted at most; encoders make a dozen.
+_MOST_SCANS = 10_000
 # Markers between 0xC0 and 0xCF that do not start a frame: Huffman tables, arithmetic coding tables, a reserved one.
 _NO_FRAME = {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9)}
@@ -45,12 +49,14 @@ class Frame:
         precision: Bits a channel.
         channels: The identifiers of the channels, brightness first.
         scan: The offset of the first scan's marker, in bytes.
+        pixels: How many pixels the picture has.
     """
 
     kind: int
     precision: int
     channels: bytes
     scan: int
+    pixels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +80,35 @@ class Scan:
 
 def read_frame(data: bytes) -> Frame | None:
     """Read the markers of a JPEG up to its first scan; return None where they lead to none."""
-    kind, precision, channels = 0, 0, b""
+    kind, precision, channels, pixels = 0, 0, b"", 0
     for marker, offset in _segments(data, 2):
         if marker == _START_OF_SCAN:
-            return Frame(kind, precision, channels, offset) if channels else None
+            return Frame(kind, precision, channels, offset, pixels) if channels else None
         if marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAME):  # noqa: PLR2004 - as T.81 has it
             body = data[offset + 4 : offset + 2 + _length(data, offset)]
             if len(body) > 6:  # noqa: PLR2004 - bytes before the first channel
                 kind, precision, channels = marker, body[0], body[6::3][: body[5]]
+                pixels = int.from_bytes(body[1:3]) * int.from_bytes(body[3:5])
     return None
+
+
+def exceeds_passes(data: bytes, most: int) -> bool:
+    """Check whether a decoder of a JPEG would pass over too many pixels: over all of them in each scan.
+
+    Args:
+        data: The bytes of a file.
+        most: The most pixels, each counted once a scan.
+
+    Returns:
+        Whether there are more; False where it is no JPEG, or its scans are cut off.
+    """
+    frame = read_frame(data) if data.startswith(_JPEG) else None
+    if frame is None:
+        return False
+    with suppress(IndexError):
+        scans = enumerate(_scans(data, frame), 1)
+        return any(number > _MOST_SCANS or number * frame.pixels > most for number, _ in scans)
+    return False
 
 
 def unsupported_kind(frame: Frame) -> str:

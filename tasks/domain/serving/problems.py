@@ -27,6 +27,7 @@ class ProblemKind(Enum):
     WRONG_TYPE = (415, "This type of content is not read")
     WRONG_HOST = (421, "The request is meant for another host")
     UNUSABLE = (422, "The photograph cannot be used")
+    LONG_HEAD = (431, "The head of the request is too long")
     FAILED = (500, "The service made a mistake")
     BUSY = (503, "The service is busy")
     NO_MODEL = (503, "There is no model to answer with yet")

@@ -16,8 +16,9 @@ from configs.errors import PedigreeError
 from configs.servers import Serve
 from tasks.decoding.square_decoder import SquareDecoder
 from tasks.domain.hashing import sha256_of_bytes
+from tasks.domain.images.file_formats import exceeds_passes
 from tasks.domain.images.preprocessing import Limits
-from tasks.domain.images.rejections import Rejection
+from tasks.domain.images.rejections import Reason, Rejection
 from tasks.domain.serving.answers import ModelIdentity
 from tasks.domain.serving.inbox.consent import Consent
 from tasks.modeling.packaged_model import Prediction, predict_features, reject
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 Vector = NDArray[np.float32]
 _MEGABYTE, _MEGAPIXEL = 2**20, 10**6
+# Pixels of a JPEG times its scans, which take a second; encoders make a dozen scans. A process that is killed only when
+# its time is up would keep a core from others until then.
+_MOST_PASSES = 600_000_000
 # How often all processes are asked at once until each of them is there.
 _WARM_UPS = 20
 
@@ -57,6 +61,8 @@ class Squares:
         Returns:
             The network's square, of shape (size, size, 3), or why the file is rejected.
         """
+        if exceeds_passes(data, _MOST_PASSES):
+            return Rejection(Reason.TOO_SLOW, f"a JPEG whose scans pass over more than {_MOST_PASSES:,} pixels.")
         squares = self._decoder.decode(data, seconds=self._seconds)
         return squares if isinstance(squares, Rejection) else squares[0]
 

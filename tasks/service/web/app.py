@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from http import HTTPMethod
 from importlib import metadata
 from typing import Any
 
@@ -93,9 +94,16 @@ async def _tell_status(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     kind = _KINDS.get(error.status_code, ProblemKind.MALFORMED)
-    response = _respond(ServiceProblem(kind, f"{request.method} is not answered here: /openapi.json lists what is."))
+    response = _respond(
+        ServiceProblem(kind, f"{_name(request.method)} is not answered here: /openapi.json lists what is.")
+    )
     response.headers.update(error.headers or {})
     return response
+
+
+def _name(method: str) -> str:
+    """Return the name of a method that is one; what a client sent in its place is not repeated."""
+    return method if method in HTTPMethod.__members__ else "This method"
 
 
 async def _tell_failure(_request: Request, _error: Exception) -> Response:

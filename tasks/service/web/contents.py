@@ -18,6 +18,8 @@ from tasks.domain.serving.problems import ProblemKind, ServiceProblemError
 #: The types of a photograph sent as it is; without any type the bytes say what they are.
 _RAW = ("image/", "application/octet-stream")
 _FORM, _JSON = "multipart/form-data", "application/json"
+# What a form or JSON holds beside its photographs: fields of other names, columns, rows.
+_BESIDE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ def check_type(request: Request) -> None:
             "Send a photograph as image/jpeg or another image type, several as multipart/form-data, or JSON as MLflow "
             "takes it.",
         )
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise ServiceProblemError(ProblemKind.WRONG_TYPE, "Send the body as it is, without a Content-Encoding.")
 
 
 def check_json(request: Request) -> None:
@@ -80,33 +84,40 @@ async def take_apart(request: Request, data: bytes, settings: Serve) -> Photogra
     """
     kind, consent = content_type(request), tuple[str, ...]()
     if kind == _FORM:
-        form = await asyncio.to_thread(_read_form, request.headers["content-type"], data)
+        form = await asyncio.to_thread(_read_form, request.headers["content-type"], data, settings.max_files)
         files, consent = form.files, tuple(form.consent)
     elif kind == _JSON:
-        files = await asyncio.to_thread(read_json, data)
+        files = await asyncio.to_thread(read_json, data, settings.max_files)
     else:
         return Photographs([data], several=False)
     if not files:
         raise ServiceProblemError(ProblemKind.EMPTY_BODY, "There is no photograph in the request.")
-    if len(files) > settings.max_files:
-        raise ServiceProblemError(
-            ProblemKind.TOO_MANY, f"{len(files):,} photographs, at most {settings.max_files:,} are answered at once."
-        )
     return Photographs(files, True, consent)  # noqa: FBT003 - several
+
+
+def _check_number(number: int, most: int) -> None:
+    """Check, before any of them is taken out, how many photographs a request holds."""
+    if number > most:
+        detail = f"{number:,} photographs, at most {most:,} are answered at once."
+        raise ServiceProblemError(ProblemKind.TOO_MANY, detail)
 
 
 class _Form:
     """Collects the files of a form, which all are in memory already, and what it says about keeping them."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.files: list[bytes] = []
         self.consent: list[str] = []
+        self._most, self._parts = most, 0
         self._name, self._value = b"", b""
         self._is_file, self._is_named, self._data = False, False, bytearray()
         self._is_consent = False
         self.complete = False
 
     def begin(self) -> None:
+        self._parts += 1
+        if self._parts > self._most + _BESIDE:
+            _check_number(self._parts, self._most)
         self._name, self._value, self._data = b"", b"", bytearray()
         self._is_file = self._is_named = self._is_consent = False
 
@@ -134,13 +145,14 @@ class _Form:
         # A browser sends a field in which no file was chosen as a file without name and content.
         if self._is_named or self._data:
             self.files.append(bytes(self._data))
+            _check_number(len(self.files), self._most)
 
     def finish(self) -> None:
         self.complete = True
 
 
-def _read_form(kind: str, data: bytes) -> _Form:
-    form = _Form()
+def _read_form(kind: str, data: bytes, most: int) -> _Form:
+    form = _Form(most)
     boundary = parse_options_header(kind)[1].get(b"boundary", b"")
     try:
         parser = MultipartParser(
@@ -164,25 +176,38 @@ def _read_form(kind: str, data: bytes) -> _Form:
     return form
 
 
-def read_json(data: bytes) -> list[bytes]:
+def read_json(data: bytes, most: int) -> list[bytes]:
     """Read photographs from JSON as MLflow's servers take it.
 
     Args:
         data: The body: dataframe_records, dataframe_split, instances or inputs, with base64 under image.
+        most: The most photographs.
 
     Returns:
         The files.
 
     Raises:
-        ServiceProblemError: It is no such JSON.
+        ServiceProblemError: It is no such JSON, or holds too many photographs.
     """
+    # Of millions of empty lists the parser would make objects of a hundred bytes each, while every thread waits.
+    if data.count(b",") > _BESIDE + most:
+        _check_number(data.count(b","), most)
     try:
-        return [_decode(text) for text in _images(json.loads(data))]
+        _check_nesting(data, most)
+        texts = _images(json.loads(data))
+        _check_number(len(texts), most)
+        return [_decode(text) for text in texts]
     except (ValueError, TypeError, KeyError, LookupError, RecursionError, binascii.Error):
         raise ServiceProblemError(
             ProblemKind.MALFORMED,
             'Write the photographs as {"dataframe_records": [{"image": "base64 of a file"}]}.',
         ) from None
+
+
+def _check_nesting(data: bytes, most: int) -> None:
+    """Check that JSON has about as many lists and objects as photographs; raise ValueError where it has more."""
+    if data.count(b"[") + data.count(b"{") > _BESIDE + most:
+        raise ValueError
 
 
 def _images(plain: Any) -> list[Any]:  # noqa: ANN401 - whatever JSON can hold

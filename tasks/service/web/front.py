@@ -29,6 +29,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _FAILED, _SLOW = 400, 408
+# The requests that are there at once, most of which are sent slowly.
+_REQUESTS = 1000
 
 
 class Front:
@@ -54,6 +56,7 @@ class Front:
         """
         self._app, self._direct = app, direct
         self._access, self._metrics, self._is_draining = access, metrics, is_draining
+        self._present = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request.
@@ -64,7 +67,11 @@ class Front:
             send: Sends a message to the client.
         """
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            self._present += 1
+            try:
+                await self._http(scope, receive, send)
+            finally:
+                self._present -= 1
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -73,6 +80,8 @@ class Front:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         statuses: list[int] = []
         headers, upload = Headers(scope=scope), Upload(receive)
+        # HEAD is GET without the body, which the server leaves out.
+        reading = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -84,9 +93,8 @@ class Front:
             await send(message)
 
         try:
-            self._access.check(scope["path"], headers)
-            check_origin(scope["method"], headers)
-            await self._answer(scope, upload.receive, send_with_headers)
+            self._check(scope, headers)
+            await self._answer(reading, upload.receive, send_with_headers)
         except ServiceProblemError as error:
             await send_problem(send_with_headers, error.problem)
         except ClientDisconnect:
@@ -96,7 +104,7 @@ class Front:
             if not statuses:
                 problem = ServiceProblem(ProblemKind.FAILED, "What went wrong stands in the service's log.")
                 await send_problem(send_with_headers, problem)
-        self._metrics.count_request(self._address(scope), statuses[0] if statuses else 500)
+        self._metrics.count_request(self._address(reading), statuses[0] if statuses else 500)
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         endpoint = self._direct.get((scope["method"], scope["path"]))
@@ -111,6 +119,14 @@ class Front:
         if (scope["method"], scope["path"]) in self._direct:
             return str(scope["path"])
         return getattr(scope.get("route"), "path", "other")
+
+    def _check(self, scope: Message, headers: Headers) -> None:
+        """Check, before anything else is done with a request, whether it may be answered; raise what it is told."""
+        if self._present > _REQUESTS:
+            raise ServiceProblemError(ProblemKind.BUSY, "Too many requests are there at once.", retry_after=1)
+        self._access.check(scope["path"], headers)
+        check_origin(scope["method"], headers)
+        _check_length(headers)
 
     def _add_headers(self, message: Message, path: str, *, is_last: bool) -> None:
         """Add what every response has; after the last one of a connection, this side closes it."""
@@ -132,18 +148,31 @@ async def send_problem(send: Send, problem: ServiceProblem) -> None:
         send: Sends a message to the client.
         problem: The problem.
     """
-    body = json.dumps(problem.to_dict(), ensure_ascii=False).encode()
-    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.lower().encode(), value.encode()) for name, value in problem_headers(problem).items()]
+    headers, body = encode_problem(problem)
     with suppress(OSError):
         await send({"type": "http.response.start", "status": problem.kind.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def encode_problem(problem: ServiceProblem) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return a problem as the headers and the body of a response."""
+    body = json.dumps(problem.to_dict(), ensure_ascii=False).encode()
+    headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in problem_headers(problem).items()]
+    return headers, body
 
 
 def problem_headers(problem: ServiceProblem) -> dict[str, str]:
     """Return the headers that go with a problem: when to come again, and how to show a key."""
     headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
     return headers | ({"WWW-Authenticate": "Bearer"} if problem.kind is ProblemKind.NO_KEY else {})
+
+
+def _check_length(headers: Headers) -> None:
+    """Check that a request says in one way alone where it ends: a proxy before us may have read the other one."""
+    if "content-length" in headers and "transfer-encoding" in headers:
+        detail = "Send either Content-Length or Transfer-Encoding, not both."
+        raise ServiceProblemError(ProblemKind.MALFORMED, detail)
 
 
 def _report(error: Exception) -> None:

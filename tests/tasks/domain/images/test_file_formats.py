@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from tasks.domain.images.file_formats import append_noise, is_camera_raw, lacks_scans, read_frame, unsupported_kind
+from tasks.domain.images.file_formats import (
+    append_noise,
+    exceeds_passes,
+    is_camera_raw,
+    lacks_scans,
+    read_frame,
+    unsupported_kind,
+)
 from tasks.domain.images.preprocessing import Picture, open_picture
 from tasks.domain.images.rejections import Reason, Rejection
 from tests.tasks.domain.pictures import LIMITS, saved, scene
@@ -244,3 +251,17 @@ def test_any_markers_get_an_answer(rest: bytes, offset: int) -> None:
             except IndexError:
                 pass
         assert isinstance(open_picture(odd, LIMITS), Picture | Rejection)
+
+
+def test_passes_over_a_picture_are_counted_without_decoding() -> None:
+    """A JPEG is told by its scans times its pixels; a film behind its end counts not."""
+    plain = saved(scene(), "JPEG", progressive=True)
+    start = plain.rindex(b"\xff\xda")
+    pixels = scene().width * scene().height
+    more = plain[:start] + plain[start:-2] * 100 + plain[-2:]
+    assert not exceeds_passes(plain + b"\xff\xda" * 1000, 20 * pixels)
+    assert exceeds_passes(more, 99 * pixels)
+    assert not exceeds_passes(more, 200 * pixels)
+    assert exceeds_passes(plain[:start] + plain[start:-2] * 10_000 + plain[-2:], 10**12)
+    assert not any(exceeds_passes(more[:size], 10**9) for size in range(len(plain)))
+    assert not exceeds_passes(saved(scene(), "PNG"), 1)

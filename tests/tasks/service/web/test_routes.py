@@ -62,12 +62,28 @@ def test_an_answer_names_its_model_and_the_rest_is_told_as_problems(
     assert told(ask(client, b"{", "application/json")) == (400, "malformed")
     for text in (b"[]", b"7", b'{"instances": [{}]}', b'{"inputs": {"image": [7]}}', b"[" * 100_000):
         assert told(ask(client, text, "application/json")) == (400, "malformed")
+    # A million empty lists would become a million objects, while every other request waits.
+    for text in (b'{"instances": [' + b"1," * 200_000 + b"1]}", b'{"instances": [' + b'"",' * 5 + b'""]}'):
+        assert told(ask(client, text, "application/json")) == (413, "too-many")
+    parts = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' * 5000
+    assert told(ask(client, parts + b"--x--\r\n", "multipart/form-data; boundary=x")) == (413, "too-many")
+    squeezed = {"Content-Type": "image/png", "Content-Encoding": "gzip"}
+    assert told(client.post("/v1/predict", content=good, headers=squeezed)) == (415, "wrong-type")
     assert told(ask(client, b"--x\r\n", "multipart/form-data; boundary=x")) == (400, "malformed")
     assert told(client.post("/v1/predict", files=[("image", ("1", good))] * 5)) == (413, "too-many")
     assert told(client.get("/nowhere")) == (404, "not-found")
     assert told(client.get("/v1/predict")) == (405, "wrong-method")
     assert told(client.get("/live", headers={"Host": "evil.example.org"})) == (421, "wrong-host")
     assert ask(client, good).json()["probabilities"] == plain["probabilities"]
+
+
+def test_head_is_answered_wherever_get_is(client: httpx.Client) -> None:
+    """Whoever asks for the head alone gets the status and the headers of the whole answer, and no body."""
+    for path in ("/", "/live", "/ready", "/ping", "/version", "/metrics", "/openapi.json", "/v1/shadow", "/nowhere"):
+        whole, head = client.get(path), client.head(path)
+        assert (head.status_code, head.headers["content-type"]) == (whole.status_code, whole.headers["content-type"])
+        assert head.content == b""
+    assert client.head("/v1/predict").status_code == 405
 
 
 def test_forms_and_json_get_an_answer_for_each_photograph(client: httpx.Client, champions: ChampionStore) -> None:
