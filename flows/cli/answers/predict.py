@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tasks.service.predicting import FilePrediction
 
 app = typer.Typer()
+_NEVER_SURE = (
+    "It is never sure, since too few images were held out, or too many of them answered wrongly, to promise anything: "
+    "each answer is its best guess. More photographs help."
+)
 
 
 @app.command(rich_help_panel="Answers")
@@ -38,6 +42,7 @@ def predict(
 ) -> None:
     """Say what the champion sees in photographs, bit for bit as the service does (exit code 1: some have no answer)."""
     with report_errors():
+        from tasks.domain.training.calibration import NEVER
         from tasks.reports.prefect_ui.pace_bar import show_pace
         from tasks.service.models.store_models import StoreModels
         from tasks.service.predicting import list_photographs, open_model, predict_files
@@ -51,7 +56,8 @@ def predict(
                 predictions.append(prediction)
                 advance(1)
         answered = describe_predictions(model.identity, predictions)
-        print_answer(answered, as_json, render_predictions(model.identity, predictions), paged=True)
+        screen = render_predictions(model.identity, predictions, never_sure=model.head.threshold >= NEVER)
+        print_answer(answered, as_json, screen, paged=True)
         if answered["unanswered"]:
             raise PedigreeError(
                 f"{count(answered['unanswered'], 'file')} of {len(predictions):,} cannot be used as a photograph; all "
@@ -76,12 +82,15 @@ def describe_predictions(model: "ModelIdentity", predictions: Sequence["FilePred
     }
 
 
-def render_predictions(model: "ModelIdentity", predictions: Sequence["FilePrediction"]) -> RenderableType:
+def render_predictions(
+    model: "ModelIdentity", predictions: Sequence["FilePrediction"], *, never_sure: bool = False
+) -> RenderableType:
     """Render one line a file: the class and its probability, *I don't know*, or why there is no answer.
 
     Args:
         model: The model that made the predictions.
         predictions: One a file.
+        never_sure: Whether the model may promise nothing, so that it says *I don't know* to everything.
 
     Returns:
         The table, and below it which model answered.
@@ -90,7 +99,8 @@ def render_predictions(model: "ModelIdentity", predictions: Sequence["FilePredic
     table.add_column("probability", justify="right")
     for prediction in predictions:
         table.add_row(Text(visible(prediction.file), overflow="fold"), *_answer(prediction))
-    return Group(table, Text(f"\nBy {visible(model.name)} {model.short}, trained on version {model.dataset[:12]}."))
+    by = f"\nBy {visible(model.name)} {model.short}, trained on version {model.dataset[:12]}."
+    return Group(table, Text(f"{by} {_NEVER_SURE}" if never_sure else by))
 
 
 def _answer(prediction: "FilePrediction") -> tuple[Text, str]:

@@ -34,6 +34,8 @@ def test_the_table_says_plainly_what_the_model_knows(columns: str, monkeypatch: 
     assert "\u202e" not in lines[3]
     assert lines[-1] == "By dogs 3@c473, trained on version abababababab."
     assert max(map(len, lines)) <= int(columns)
+    unsure = render(render_predictions(MODEL, ANSWERS, never_sure=True))
+    assert "each answer is its best guess" in " ".join(unsure.split())
 
 
 def test_json_holds_every_answer() -> None:
