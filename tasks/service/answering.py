@@ -18,6 +18,8 @@ from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
 from tasks.service.models.served_model import Observation, ServedModel, Vector
 
+# Seconds without a photograph after which the service counts as idle: clients that ask one after the other pause less.
+_CALM = 0.2
 #: Is told of each answer and of the photograph's bytes, once the answer is there.
 Listener = Callable[[Answer, bytes], None]
 #: Is told of each photograph that has an answer, with all that is known of it.
@@ -61,7 +63,7 @@ class Answering:
         self._capacity, self._metrics, self._explainer = capacity, metrics, explainer
         self._observers, self._listeners = observers, listeners
         self._pool = ThreadPoolExecutor(capacity.cores, thread_name_prefix="answer")
-        self._present, self._seconds = 0, 0.0
+        self._present, self._seconds, self._changed = 0, 0.0, time.monotonic()
 
     @property
     def present(self) -> int:
@@ -69,8 +71,8 @@ class Answering:
         return self._present
 
     def is_idle(self) -> bool:
-        """Return whether no photograph is at work or waits."""
-        return not self._present
+        """Return whether no photograph is at work or waits, and none was a moment ago."""
+        return not self._present and time.monotonic() - self._changed >= _CALM
 
     @property
     def most(self) -> int:
@@ -141,6 +143,7 @@ class Answering:
 
     def _change_present(self, change: int) -> None:
         self._present += change
+        self._changed = time.monotonic()
         self._metrics.set_present(self._present)
 
     def _answer(self, task: _Task) -> Answer:

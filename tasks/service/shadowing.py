@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from configs.servers import Serve
 from tasks.domain.serving.answers import ModelIdentity
 from tasks.domain.serving.shadow import Agreement, ShadowAnswer
-from tasks.modeling.packaged_model import Prediction, predict_features
+from tasks.modeling.packaged_model import Prediction
 from tasks.service.models.checked_model import build_checked_model
 from tasks.service.models.following import Follower
 from tasks.service.models.model_source import Challenger, ModelSource
@@ -125,7 +125,10 @@ class Shadow:
             return pair
         own = build_checked_model(self.source, challenger.identity, self.settings, model).result.model
         pair.sampler = Sampler(
-            own, pair.share, self.is_idle, lambda image, *predictions: self._compare(pair, image, *predictions)
+            own,
+            pair.share,
+            self.is_idle,
+            lambda image, champion, challenger: self._count(pair, image, champion, _to_answer(challenger)),
         )
         pair.sampler.start()
         self.log(f"The network of {challenger.identity.short} is loaded beside that of {pair.champion.short}.")
@@ -170,13 +173,13 @@ class Shadow:
         if pair.sampler:
             pair.sampler.offer(self.name_photograph, observation)
         elif pair.head:
-            answer = predict_features(pair.head, observation.features)
+            answer = _ask(pair.head, observation.features)
             same = answer.label == observation.prediction.label
-            self._compare(pair, "" if same else self.name_photograph(observation.data), observation.prediction, answer)
+            self._count(pair, "" if same else self.name_photograph(observation.data), observation.prediction, answer)
 
-    def _compare(self, pair: _Pair, image: str, champion: Prediction, challenger: Prediction) -> None:
+    def _count(self, pair: _Pair, image: str, champion: Prediction, challenger: ShadowAnswer) -> None:
         with self._lock:
-            pair.agreement.add(image, _to_answer(champion), _to_answer(challenger))
+            pair.agreement.add(image, _to_answer(champion), challenger)
 
     def disputes(self, model: ModelIdentity, features: Vector, label: str, data: bytes) -> bool:
         """Return whether the challenger gives a photograph another class, as far as that is known.
@@ -214,6 +217,14 @@ class Shadow:
         with self._lock:
             agreed, total = pair.agreement.agreed, pair.agreement.total
         return agreed, total - agreed, pair.sampler.dropped if pair.sampler else 0
+
+
+def _ask(head: "Head", features: Vector) -> ShadowAnswer:
+    """Return a head's answer without the probabilities of all classes, which nobody reads."""
+    probabilities = head.probabilities(features[None])[0]
+    likeliest = int(probabilities.argmax())
+    probability = float(probabilities[likeliest])
+    return ShadowAnswer(head.classes[likeliest], probability, head.is_confident(probability))
 
 
 def _to_answer(prediction: Prediction) -> ShadowAnswer:
