@@ -12,7 +12,6 @@ from configs.errors import PedigreeError
 from tasks.domain.gate.live_disagreement import LiveDisagreement
 from tasks.domain.registry.decisions import Decision, find_champion
 from tasks.domain.serving.shadow import Agreement
-from tasks.reports.pages.live_agreement_page import render_live_agreement
 from tasks.stores.tracking import runs
 
 #: The page that an approval leads to.
@@ -47,6 +46,9 @@ def keep_comparison(url: str, run_id: str, comparison: Mapping[str, Any]) -> Non
         run_id: The run in which the challenger was trained.
         comparison: The comparison, as the service counts it.
     """
+    # Runs without a challenger that waits do not load what renders pages.
+    from tasks.reports.pages.live_agreement_page import render_live_agreement
+
     runs.log_files(url, run_id, {f"{_PARTS}/{comparison['name']}.json": _to_json(comparison)})
     agreement = read_agreement(url, run_id, ComparedModels.from_dict(comparison))
     names = comparison["champion"], comparison["challenger"]
@@ -120,6 +122,8 @@ def prepare_page(url: str, entries: Sequence[Decision], challenger: Decision) ->
     Raises:
         PedigreeError: MLflow does not take it.
     """
+    from tasks.reports.pages.live_agreement_page import render_live_agreement
+
     if champion := find_champion(entries):
         first, second = (
             {"version": decision.model_version, "head": decision.head} for decision in (champion, challenger)
