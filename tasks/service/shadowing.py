@@ -197,7 +197,7 @@ class Shadow:
         if pair is None or pair.champion.key != model.key:
             return False
         if pair.head:
-            return predict_features(pair.head, features).label != label
+            return _ask(pair.head, features).label != label
         with self._lock:
             return self.name_photograph(data) in pair.agreement.disputed
 
