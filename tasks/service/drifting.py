@@ -4,29 +4,25 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Event, Lock, Thread, get_native_id
 
 import numpy as np
+from numpy.typing import NDArray
 
 from configs.schema import Dataset
 from configs.servers import Serve
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.serving.drift import (
-    Kind,
-    LookSpace,
-    PictureSample,
-    compare_samples,
-    find_drift,
-    fit_look_space,
-)
+from tasks.domain.serving.drift import Comparison, Kind, PictureSample, Reference, compare_samples, find_drift
 from tasks.domain.serving.drift_report import PictureFigures, describe_drift, describe_need, summarize_pictures
 from tasks.domain.serving.live_pictures import LiveImage, LiveSample, one_of_each_group, to_columns
+from tasks.domain.serving.look_space import LookSpace, cross_fit_looks, fit_look_space
 from tasks.service.explaining import Explainer
 from tasks.service.models.knowledge import Knowledge
 from tasks.service.models.served_model import Observation, ServedModel
 
-# The most pictures of a day that are kept, and of test images that they are compared with: time grows by the square.
-_MOST, _MOST_TEST = 500, 2000
+# The most pictures of a day that are kept, and of labelled ones that they are compared with: time grows by the square.
+_MOST, _MOST_LABELLED = 500, 2000
 # Seconds between two looks whether a day is over, and how much later than answers this work gets a core.
 _PAUSE, _NICE = 60.0, 10
 _BITS = Dataset().near_duplicate_bits
@@ -62,17 +58,21 @@ class DayReport:
 
 
 @dataclass(frozen=True)
-class _Reference:
-    """The test images of a model, and the space in which looks are compared."""
+class _Labelled:
+    """The labelled images of a model, and the space in which looks are compared."""
 
     key: tuple[str, str, str]
     space: LookSpace
-    sample: PictureSample
+    reference: Reference
     figures: PictureFigures
 
-    def compare(self, images: list[LiveImage], seed: int) -> Mapping[Kind, float]:
+    def compare(self, images: list[LiveImage], seed: int) -> Comparison:
         """Return how likely pictures differ as much by chance, in mixture and in look."""
-        return compare_samples(self.sample, _to_sample(images, self.space), seed)
+        sample = PictureSample(
+            np.stack([image.probabilities for image in images]),
+            self.space.look(np.stack([image.features for image in images])),
+        )
+        return compare_samples(self.reference, sample, seed)
 
 
 @dataclass
@@ -95,7 +95,7 @@ class DriftWatch:
     tell: Callable[[DayReport], None]
     log: Callable[[str], None]
     _model: ServedModel | None = field(default=None, init=False)
-    _reference: _Reference | None = field(default=None, init=False)
+    _labelled: _Labelled | None = field(default=None, init=False)
     _before: list[LiveImage] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -159,14 +159,14 @@ class DriftWatch:
         self.tell(self._compare(former, model, knowledge, images))
 
     def _compare(self, day: str, model: ServedModel, knowledge: Knowledge, images: list[LiveImage]) -> DayReport:
-        if self._reference is None or self._reference.key != knowledge.key:
-            self._reference = _build_reference(model, knowledge, self.salt)
-        reference, seed, compared = self._reference, int(day.replace("-", "")), bool(self._before)
-        alone, kinds = reference.compare(images, seed), tuple[Kind, ...]()
+        if self._labelled is None or self._labelled.key != knowledge.key:
+            self._labelled = _look_at_labelled(model, knowledge, self.salt)
+        labelled, seed, compared = self._labelled, int(day.replace("-", "")), bool(self._before)
+        alone, kinds = labelled.compare(images, seed), tuple[Kind, ...]()
         if compared:
             # Who sends the same picture on both days has still sent one.
             together = one_of_each_group([*self._before, *images], _BITS)
-            kinds = find_drift(reference.compare(together, seed), [reference.compare(self._before, seed), alone])
+            kinds = find_drift(labelled.compare(together, seed), [labelled.compare(self._before, seed), alone])
         with self._lock:
             # Another model may have begun meanwhile, whose pictures cannot be compared with these.
             self._before = images if self._model_key() == model.identity.key else []
@@ -177,11 +177,11 @@ class DriftWatch:
             model.identity.version,
             compared,
             kinds,
-            dict(alone),
-            reference.figures,
+            dict(alone.p_values),
+            labelled.figures,
             live,
-            describe_drift(kinds, reference.figures, live),
-            describe_need(kinds, reference.figures, live),
+            describe_drift(kinds, labelled.figures, live),
+            describe_need(kinds, labelled.figures, live),
         )
 
 
@@ -204,21 +204,50 @@ def _measure(observation: Observation) -> LiveImage:
     )
 
 
-def _build_reference(model: ServedModel, knowledge: Knowledge, salt: bytes) -> _Reference:
-    """Fit the space of looks to the training images, and put the test images into it, one of each group."""
+def _look_at_labelled(model: ServedModel, knowledge: Knowledge, salt: bytes) -> _Labelled:
+    """Fit the space of looks to the training images, and put test and training images into it, one of each group."""
     classes = model.head.classes
     numbers = {label: number for number, label in enumerate(classes)}
-    learned = [row for row, label in enumerate(knowledge.training.labels) if label in numbers]
-    truth = np.array([numbers[knowledge.training.labels[row]] for row in learned], np.intp)
-    space = fit_look_space(knowledge.training.features[learned], truth, len(classes))
-    test = LiveSample(_MOST_TEST, salt)
+    training = _TrainingColumns.of(knowledge, numbers)
+    test = _sample_test(knowledge, numbers, salt)
+    space = fit_look_space(training.features, training.truth)
+    looks = space.look(np.stack([image.features for image in test]))
+    if len(training.first) > 1:
+        # Test images come before: they are looked at by the very space that live pictures are.
+        few = np.random.default_rng(0).permutation(training.first)[: max(0, _MOST_LABELLED - len(test))]
+        looks = looks.join(cross_fit_looks(training.features, training.truth, training.groups, few))
+    truth = np.array([numbers[image.label] for image in test], np.intp)
+    counts = np.bincount(np.concatenate([truth, training.truth[training.first]]), minlength=len(classes))
+    probabilities = np.stack([image.probabilities for image in test])
+    figures = summarize_pictures(classes, to_columns(test))
+    return _Labelled(knowledge.key, space, Reference(probabilities, truth, counts, looks), figures)
+
+
+@dataclass(frozen=True)
+class _TrainingColumns:
+    """Training images of the model's classes: their features, the number of each one's class, and of its group."""
+
+    features: NDArray[np.float32]
+    truth: NDArray[np.intp]
+    groups: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, knowledge: Knowledge, numbers: Mapping[str, int]) -> "_TrainingColumns":
+        training = knowledge.training
+        rows = np.array([row for row, label in enumerate(training.labels) if label in numbers], np.intp)
+        truth = np.array([numbers[training.labels[row]] for row in rows], np.intp)
+        return cls(training.features[rows], truth, np.unique(knowledge.groups[rows], return_inverse=True)[1])
+
+    @cached_property
+    def first(self) -> NDArray[np.intp]:
+        """Return one row of each group."""
+        return np.unique(self.groups, return_index=True)[1]
+
+
+def _sample_test(knowledge: Knowledge, numbers: Mapping[str, int], salt: bytes) -> list[LiveImage]:
+    """Return test images of the model's classes, one of each group, and no more than can be compared."""
+    sample = LiveSample(_MOST_LABELLED, salt)
     for image in knowledge.test:
-        test.add(sha256_of_bytes(image.features.tobytes()), image)
-    images = one_of_each_group(test.images(), _BITS)
-    return _Reference(knowledge.key, space, _to_sample(images, space), summarize_pictures(classes, to_columns(images)))
-
-
-def _to_sample(images: list[LiveImage], space: LookSpace) -> PictureSample:
-    probabilities = np.stack([image.probabilities for image in images])
-    features = np.stack([image.features for image in images])
-    return PictureSample(probabilities, space.project(features, probabilities.argmax(axis=1)))
+        if image.label in numbers:
+            sample.add(sha256_of_bytes(image.features.tobytes()), image)
+    return one_of_each_group(sample.images(), _BITS)

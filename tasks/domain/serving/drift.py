@@ -1,32 +1,30 @@
-"""Drift: whether live pictures differ from the test images, in the classes that people bring or in their look.
+"""Drift: whether live pictures differ from labelled ones, in the classes that people bring or in their look.
 
 Two figures tell the two apart. The *mixture* compares the mean probability of each class, which is the class's share as
-a calibrated model estimates it. The *look* is the energy distance of the features (Székely and Rizzo, "Energy
-statistics: a class of statistics based on distances", Journal of Statistical Planning and Inference 2013) less the mean
-of the predicted class, in units of the spread within classes: without the first the classes drown every other change,
-and without the second a few directions do in which all classes vary. Both have p values by permutation, which hold for
-any model and features as long as pictures are independent: near duplicates must be left out of both samples.
+the model estimates it, with what it would be for pictures of the known classes in the shares in which people labelled
+them. The *look* is the energy distance of the features (Székely and Rizzo, "Energy statistics: a class of statistics
+based on distances", Journal of Statistical Planning and Inference 2013) less the mean of the nearest class, in units of
+the spread within classes: without the first the classes drown every other change, and without the second a few
+directions do in which all classes vary. Both hold for any model and features as long as pictures are independent: near
+duplicates must be left out of all samples.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.domain.serving.look_space import Looks
 from tasks.domain.significance import holm
 
 Kind = Literal["mixture", "look"]
 KINDS: tuple[Kind, ...] = ("mixture", "look")
 #: The error rate of a day's tests together, and that of each of two days running alone.
-RATE, RATE_OF_A_DAY = 0.001, 0.05
-# The smallest p value is 1 in 2,000, which is what Holm's method asks of the first of two figures.
+RATE, RATE_OF_A_DAY = 0.005, 0.05
+# The smallest p value is 1 in 2,000, a fifth of what Holm's method asks of the first of two figures.
 _ROUNDS, _ROUNDS_AT_ONCE = 1999, 200
-# Which share of the mean variance is added to that of each direction, so that directions in which the training images
-# hardly vary by chance do not weigh more than all others.
-_SHRINKAGE = 0.3
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -34,125 +32,155 @@ Labels = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class LookSpace:
-    """Where pictures are compared by their look: features less the class's mean, in units of the spread within classes.
-
-    Attributes:
-        means: The mean features of each class, of shape (n_classes, width).
-        scaling: Projects on directions of equal spread, of shape (width, n_directions).
-    """
-
-    means: Vectors
-    scaling: Vectors
-
-    def project(self, features: Vectors, predicted: Labels) -> Vectors:
-        """Compute the look of pictures.
-
-        Args:
-            features: Features of shape (n_images, width).
-            predicted: The index of each predicted class, of shape (n_images,).
-
-        Returns:
-            Vectors of shape (n_images, n_directions).
-        """
-        return np.asarray((features - self.means[predicted]) @ self.scaling, np.float32)
-
-
-def fit_look_space(features: Vectors, truth: Labels, classes: int) -> LookSpace:
-    """Fit the space in which looks are compared to training images.
-
-    Args:
-        features: Features of shape (n_images, width).
-        truth: The index of each image's class, of shape (n_images,).
-        classes: The number of classes; one without images has the mean of all.
-
-    Returns:
-        The space.
-    """
-    sums = np.zeros((classes, features.shape[1]))
-    np.add.at(sums, truth, features)
-    counts = np.bincount(truth, minlength=classes)[:, None]
-    means = np.where(counts > 0, sums / np.maximum(counts, 1), features.mean(axis=0, dtype=np.float64))
-    inner = features - means[truth]
-    variances, directions = np.linalg.eigh(inner.T @ inner / len(inner))
-    # More directions than images say nothing, and have no variance.
-    varied = np.argsort(-variances)[: min(len(inner), len(variances))]
-    spread = np.sqrt(np.maximum(variances[varied], 0) + _SHRINKAGE * max(variances[varied].mean(), 1e-12))
-    return LookSpace(means.astype(np.float32), (directions[:, varied] / spread).astype(np.float32))
-
-
-@dataclass(frozen=True)
 class PictureSample:
-    """Pictures that are compared, without near duplicates among them.
+    """Live pictures that are compared, without near duplicates among them.
 
     Attributes:
         probabilities: Calibrated probabilities of shape (n_pictures, n_classes).
-        look: Their looks, of shape (n_pictures, n_directions).
+        looks: Their looks.
     """
 
     probabilities: Floats
-    look: Vectors
+    looks: Looks
 
     def __len__(self) -> int:
         """Count the pictures."""
-        return len(self.look)
+        return len(self.probabilities)
 
-    @cached_property
-    def predicted(self) -> Labels:
-        """Return the index of each predicted class."""
-        return np.asarray(self.probabilities.argmax(axis=1), np.intp)
 
-    @property
-    def shares(self) -> Floats:
-        """Return the estimated share of each class, of shape (n_classes,)."""
-        return np.asarray(self.probabilities.mean(axis=0))
+@dataclass(frozen=True)
+class Reference:
+    """Labelled pictures that live ones are compared with, without near duplicates among them.
+
+    Attributes:
+        probabilities: Calibrated probabilities of test images, of shape (n_test, n_classes).
+        truth: The index of each one's class, of shape (n_test,).
+        labelled: How many labelled pictures of each class there are, also training images, of shape (n_classes,).
+        looks: The looks of test images and of training images.
+    """
+
+    probabilities: Floats
+    truth: Labels
+    labelled: Labels
+    looks: Looks
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How likely live pictures differ as much from labelled ones by chance.
+
+    Attributes:
+        p_values: For mixture and look.
+        strongest: The index of the class whose share differs most.
+        rises: Whether it comes more often than it was.
+        at_least: For each class, how likely its share is so high or higher by chance, of shape (n_classes,).
+        at_most: For each class, how likely it is so low or lower.
+    """
+
+    p_values: Mapping[Kind, float]
+    strongest: int
+    rises: bool
+    at_least: Floats
+    at_most: Floats
+
+    def leans(self, kind: Kind, together: "Comparison") -> bool:
+        """Return whether a day alone leans the way that days together do.
+
+        Args:
+            kind: In what they differ.
+            together: The days together.
+
+        Returns:
+            Whether it leans so beyond chance; for the mixture in the share of the same class, and in the same way.
+        """
+        if kind == "look":
+            return self.p_values["look"] <= RATE_OF_A_DAY
+        tail = self.at_least if together.rises else self.at_most
+        return bool(tail[together.strongest] <= RATE_OF_A_DAY)
 
 
 def join_samples(samples: Sequence[PictureSample]) -> PictureSample:
     """Join samples, such as those of two days."""
-    return PictureSample(
-        np.concatenate([sample.probabilities for sample in samples]),
-        np.concatenate([sample.look for sample in samples]),
-    )
+    first, *others = samples
+    looks = first.looks
+    for sample in others:
+        looks = looks.join(sample.looks)
+    return PictureSample(np.concatenate([sample.probabilities for sample in samples]), looks)
 
 
-def compare_samples(reference: PictureSample, live: PictureSample, seed: int) -> Mapping[Kind, float]:
-    """Compute how likely two samples differ as much by chance, in mixture and in look.
+def compare_samples(reference: Reference, live: PictureSample, seed: int) -> Comparison:
+    """Compute how likely live pictures differ as much from labelled ones by chance, in mixture and in look.
 
     Args:
-        reference: The test images.
+        reference: The labelled pictures.
         live: Live pictures.
-        seed: Seed of the permutations.
+        seed: Seed of what is drawn.
 
     Returns:
-        The p value of each kind.
+        The comparison.
     """
     chance = np.random.default_rng(seed)
-    return {"mixture": _compare_mixtures(reference, live, chance), "look": _compare_looks(reference, live, chance)}
+    drawn = _draw_differences(reference, len(live), chance)
+    real = live.probabilities.mean(axis=0) - _expected(reference)
+    spread = drawn.std(axis=0)
+    scale = np.where(spread > 0, spread, 1)
+    strongest = int(np.abs(real / scale).argmax())
+    largest = np.abs(drawn / scale).max(axis=1)
+    p_values: dict[Kind, float] = {
+        "mixture": _share(largest >= abs(real[strongest]) / scale[strongest] - 1e-9),
+        "look": _compare_looks(reference.looks, live.looks, chance),
+    }
+    at_least, at_most = ((1 + (sign * drawn >= sign * real - 1e-9).sum(axis=0)) / (_ROUNDS + 1) for sign in (1, -1))
+    return Comparison(p_values, strongest, bool(real[strongest] > 0), at_least, at_most)
 
 
-def _compare_mixtures(reference: PictureSample, live: PictureSample, chance: np.random.Generator) -> float:
-    """Return the p value of the largest difference of a class's mean probability, in units of its spread."""
-    together = np.concatenate([reference.probabilities, live.probabilities])
-    spread = together.std(axis=0)
-    scaled = (together - together.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    strata = np.zeros(len(together), np.intp)
-    drawn = [np.abs(marks @ scaled).max(axis=1) for marks in _draw_marks(strata, len(live), chance)]
-    return _p_value(np.concatenate(drawn))
+def _weights(reference: Reference) -> tuple[Floats, Floats]:
+    """Return the share of each class that has test images, and with it the weight of each test image."""
+    tested = np.bincount(reference.truth, minlength=len(reference.labelled))
+    labelled = np.where(tested > 0, reference.labelled, 0)
+    shares = labelled / labelled.sum()
+    return shares, shares[reference.truth] / tested[reference.truth]
 
 
-def _compare_looks(reference: PictureSample, live: PictureSample, chance: np.random.Generator) -> float:
-    """Return the p value of the energy distance; only pictures of the same predicted class change places.
+def _expected(reference: Reference) -> Floats:
+    """Return the mean probability of each class that pictures like the labelled ones have."""
+    return np.asarray(_weights(reference)[1] @ reference.probabilities)
+
+
+def _draw_differences(reference: Reference, live: int, chance: np.random.Generator) -> Floats:
+    """Draw by how much mean probabilities differ by chance: that of live pictures, and what is known of labelled ones.
+
+    Labels say which share of pictures is of a class, and test images what the model says of pictures of that class.
+    Both are drawn anew from what is known (the bootstrap of Efron, "Bootstrap methods", Annals of Statistics 1979).
+    Mixing labelled and live pictures, as a permutation does, would count a change of the mixture as chance.
+
+    Returns:
+        Differences of shape (n_rounds, n_classes).
+    """
+    shares, weights = _weights(reference)
+    pictures = chance.multinomial(live, weights / weights.sum(), size=_ROUNDS) @ reference.probabilities / live
+    labelled = int(reference.labelled[shares > 0].sum())
+    drawn_shares = chance.multinomial(labelled, shares, size=_ROUNDS) / labelled
+    for label in np.flatnonzero(shares):
+        own = reference.probabilities[reference.truth == label]
+        drawn = chance.multinomial(len(own), np.full(len(own), 1 / len(own)), size=_ROUNDS) @ own / len(own)
+        pictures -= drawn_shares[:, [label]] * drawn
+    return np.asarray(pictures)
+
+
+def _compare_looks(labelled: Looks, live: Looks, chance: np.random.Generator) -> float:
+    """Return the p value of the energy distance; only pictures that are nearest to the same class change places.
 
     So the mixture changes nothing: however many pictures of a class there are, they are compared with their like.
 
     Returns:
         The p value.
     """
-    distances = _pairwise_distances(np.concatenate([reference.look, live.look]))
-    predicted = np.concatenate([reference.predicted, live.predicted])
-    drawn = [_energy(distances, marks, len(live)) for marks in _draw_marks(predicted, len(live), chance)]
-    return _p_value(np.concatenate(drawn))
+    both, many = labelled.join(live), len(live.nearest)
+    distances = _pairwise_distances(both.vectors)
+    drawn = [_energy(distances, marks, many) for marks in _draw_marks(both.nearest, many, chance)]
+    energies = np.concatenate(drawn)
+    return float((energies >= energies[0] - 1e-9 * abs(energies[0])).mean())
 
 
 def _draw_marks(strata: Labels, live: int, chance: np.random.Generator) -> list[Vectors]:
@@ -195,29 +223,29 @@ def _pairwise_distances(vectors: Vectors) -> Vectors:
     return np.asarray(np.sqrt(np.maximum(squares[:, None] + squares - 2 * wide @ wide.T, 0)), np.float32)
 
 
-def _p_value(drawn: Floats) -> float:
-    """Return the share of rounds in which the figure is at least the first one, which is real."""
-    return float((drawn >= drawn[0] - 1e-9 * abs(drawn[0])).mean())
+def _share(as_far: NDArray[np.bool_]) -> float:
+    """Return the share of rounds that come as far as what is real, which counts as one of them."""
+    return float((1 + as_far.sum()) / (len(as_far) + 1))
 
 
-def find_drift(together: Mapping[Kind, float], days: Sequence[Mapping[Kind, float]]) -> tuple[Kind, ...]:
-    """Find in what the pictures of two days running differ from the test images.
+def find_drift(together: Comparison, days: Sequence[Comparison]) -> tuple[Kind, ...]:
+    """Find in what the pictures of two days running differ from labelled ones.
 
     A kind has drifted where the pictures of both days together show it beyond chance (Holm's method), and each day
     alone leans that way, so that one person's hundred pictures of one afternoon raise nothing. A changed look changes
     what the model says as well; then the mixture is not named, since it follows.
 
     Args:
-        together: The p values of the pictures of both days together.
-        days: The p values of each of the two days alone.
+        together: The comparison of both days' pictures together.
+        days: That of each of the two days alone.
 
     Returns:
-        The kinds; none on a day like the test images.
+        The kinds; none on a day like the labelled pictures.
     """
-    significant = holm([together[kind] for kind in KINDS], RATE)
+    significant = holm([together.p_values[kind] for kind in KINDS], RATE)
     drifted = [
         kind
         for kind, beyond in zip(KINDS, significant, strict=True)
-        if beyond and all(day[kind] <= RATE_OF_A_DAY for day in days)
+        if beyond and all(day.leans(kind, together) for day in days)
     ]
     return ("look",) if "look" in drifted else tuple(drifted)

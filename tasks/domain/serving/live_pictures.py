@@ -23,6 +23,7 @@ class LiveImage:
         unusual: How unusual it is, from 0 to 1; NaN where that is not known.
         brightness: The mean grey level, from 0 to 1.
         tone: That of the middle of the picture.
+        label: Its class, where people have labelled it; empty for live pictures.
     """
 
     phash: bytes
@@ -32,6 +33,7 @@ class LiveImage:
     unusual: float
     brightness: float
     tone: float
+    label: str = ""
 
 
 class LiveSample:

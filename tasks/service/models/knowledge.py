@@ -1,17 +1,19 @@
 """Knowledge: what a model was trained on and tested with, by which its answers are explained."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.schema import Dataset
 from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.misclassifications import Neighbour
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.images.image_info import ImageInfo
+from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.serving.class_facts import ClassFacts, measure_class_facts
 from tasks.domain.serving.live_pictures import LiveImage
 from tasks.domain.serving.nearest import (
@@ -40,6 +42,7 @@ class Knowledge:
         rarity: How far its test images lie from these.
         classes: What it knows of each class.
         test: Its test images as live pictures are kept, to compare these with.
+        groups: The number of each training image's near-duplicate group, in their order.
     """
 
     key: tuple[str, str, str]
@@ -47,6 +50,7 @@ class Knowledge:
     rarity: Rarity
     classes: Mapping[str, ClassFacts]
     test: tuple[LiveImage, ...]
+    groups: NDArray[np.intp]
 
     @cached_property
     def images(self) -> frozenset[str]:
@@ -107,7 +111,7 @@ def build_knowledge(
         head: Its head.
         training: The training images, with features of shape (n_training, width).
         test: The test images, with features of shape (n_test, width).
-        infos: What was measured of the test images, by name.
+        infos: What was measured of the images, by name.
 
     Returns:
         The knowledge.
@@ -122,11 +126,19 @@ def build_knowledge(
     classes = measure_class_facts(images.counts, test_rows, predictions)
     rarity = measure_rarity(images, test_vectors)
     test_images = tuple(
-        _as_live(infos[row.image], vector, probabilities, head)
+        replace(_as_live(infos[row.image], vector, probabilities, head), label=row.label)
         for row, vector, probabilities in zip(test_rows, test_vectors, predictions.probabilities, strict=True)
         if row.image in infos
     )
-    return Knowledge(key, images, rarity, classes, test_images)
+    return Knowledge(key, images, rarity, classes, test_images, _number_groups(images.images, infos))
+
+
+def _number_groups(images: Sequence[str], infos: Mapping[str, ImageInfo]) -> NDArray[np.intp]:
+    """Return the number of each image's near-duplicate group; one that was not measured is a group of its own."""
+    hashes = {image: infos[image].phash for image in images if image in infos}
+    names = group_near_duplicates(hashes, Dataset().near_duplicate_bits)
+    groups = np.unique([names.get(image, image) for image in images], return_inverse=True)[1]
+    return np.asarray(groups, np.intp)
 
 
 def _as_live(info: ImageInfo, vector: Vectors, probabilities: Vectors, head: "Head") -> LiveImage:

@@ -136,7 +136,7 @@ class StoreModels:
             )
         features = store.features(model.identity.backbone, len(model.head.weights))
         vectors = [features.read(split.images.to_pylist()) for split in (training, test)]
-        infos = self.store.images.read_infos(test.images.to_pylist())
+        infos = self.store.images.read_infos([*training.images.to_pylist(), *test.images.to_pylist()])
         return build_knowledge(model.identity.key, model.head, (training, vectors[0]), (test, vectors[1]), infos)
 
     def challenger(self) -> Challenger | None:

@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 
 from tasks.domain.serving.drift import (
     RATE,
+    Comparison,
     Kind,
     PictureSample,
+    Reference,
     compare_samples,
     find_drift,
-    fit_look_space,
     join_samples,
 )
+from tasks.domain.serving.look_space import cross_fit_looks, fit_look_space
 
 _WIDTH, _CLASSES, _DAY = 12, 4, 100
 
@@ -28,8 +30,13 @@ class _World:
         self.centers = self.chance.normal(size=(_CLASSES, _WIDTH)) * 12
         self.spreads = np.linspace(0.6, 1.6, _CLASSES)[:, None]
         truth = self.draw_truth(400)
-        self.space = fit_look_space(self.draw(truth), truth, _CLASSES)
-        self.reference = self.sample(self.draw_truth(160))
+        features = self.draw(truth)
+        self.space = fit_look_space(features, truth)
+        tested = self.draw_truth(160)
+        test, rows = self.sample(tested), np.arange(len(truth))
+        labelled = np.bincount(np.concatenate([truth, tested]), minlength=_CLASSES)
+        looks = test.looks.join(cross_fit_looks(features, truth, rows, rows))
+        self.reference = Reference(test.probabilities, tested, labelled, looks)
 
     def draw_truth(self, pictures: int, weights: tuple[float, ...] = (0.25,) * _CLASSES) -> NDArray[np.intp]:
         return self.chance.choice(_CLASSES, pictures, p=weights).astype(np.intp)
@@ -44,7 +51,7 @@ class _World:
         logits = -np.square(features[:, None] - self.centers).sum(axis=2) / 2
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities = powers / powers.sum(axis=1, keepdims=True)
-        return PictureSample(probabilities, self.space.project(features, probabilities.argmax(axis=1)))
+        return PictureSample(probabilities, self.space.look(features))
 
     def judge(self, weights: tuple[float, ...] = (0.25,) * _CLASSES, shift: float = 0.0) -> tuple[Kind, ...]:
         days = [self.sample(self.draw_truth(_DAY, weights), shift) for _ in range(2)]
@@ -65,7 +72,7 @@ def test_p_values_are_those_of_chance() -> None:
     figures = []
     for seed in range(30):
         world = _World(seed)
-        figures.append(compare_samples(world.reference, world.sample(world.draw_truth(40)), seed))
+        figures.append(compare_samples(world.reference, world.sample(world.draw_truth(40)), seed).p_values)
     for kind in ("mixture", "look"):
         assert sum(figure[kind] <= 0.1 for figure in figures) / len(figures) == pytest.approx(0.1, abs=0.14)
 
@@ -74,30 +81,50 @@ def test_the_look_is_blind_to_the_mixture() -> None:
     """Were there only pictures of one class, their look would be compared with that class alone."""
     world = _World(3)
     figures = compare_samples(world.reference, world.sample(world.draw_truth(_DAY, (1, 0, 0, 0))), seed=1)
-    assert figures["mixture"] <= RATE
-    assert figures["look"] > 0.01
+    assert figures.p_values["mixture"] <= RATE
+    assert figures.p_values["look"] > 0.01
+    assert (figures.strongest, figures.rises) == (0, True)
 
 
 def test_the_same_pictures_give_the_same_figures() -> None:
     """Chance is seeded: a day that is judged again is judged alike."""
     world = _World(5)
     day = world.sample(world.draw_truth(_DAY))
-    assert compare_samples(world.reference, day, seed=7) == compare_samples(world.reference, day, seed=7)
+    first, second = (compare_samples(world.reference, day, seed=7) for _ in "ab")
+    assert first.p_values == second.p_values
+    assert first.at_least.tolist() == second.at_least.tolist()
 
 
 @pytest.mark.parametrize(
     ("together", "days", "expected"),
     [
-        ((1, 0.0003), ((1, 0.01), (1, 0.01)), ("look",)),
-        ((1, 0.0003), ((1, 0.01), (1, 0.2)), ()),  # One day alone.
-        ((1, 0.0008), ((1, 0.01), (1, 0.01)), ()),  # Of two figures one is beyond that by chance.
-        ((0.0003, 0.0008), ((0.01, 0.01), (0.01, 0.01)), ("look",)),  # The mixture follows from the look.
-        ((0.0003, 0.5), ((0.01, 0.5), (0.01, 0.5)), ("mixture",)),
+        ((1, 0.002), ((1, 0.01), (1, 0.01)), ("look",)),
+        ((1, 0.002), ((1, 0.01), (1, 0.2)), ()),  # One day alone.
+        ((1, 0.004), ((1, 0.01), (1, 0.01)), ()),  # Of two figures one is beyond that by chance.
+        ((0.002, 0.004), ((0.01, 0.01), (0.01, 0.01)), ("look",)),  # The mixture follows from the look.
+        ((0.002, 0.5), ((0.01, 0.5), (0.01, 0.5)), ("mixture",)),
     ],
 )
 def test_drift_is_what_two_days_show_together(
     together: tuple[float, float], days: tuple[tuple[float, float], ...], expected: tuple[str, ...]
 ) -> None:
     """Both days together must show it beyond chance by Holm's method, and each of them alone must lean that way."""
-    named: list[dict[Kind, float]] = [{"mixture": mixture, "look": look} for mixture, look in (together, *days)]
+    named = [_comparison(mixture, look) for mixture, look in (together, *days)]
     assert find_drift(named[0], named[1:]) == expected
+
+
+def test_both_days_must_have_more_of_the_same_class() -> None:
+    """A day on which another class comes more often, or the same one less often, does not make it two days running."""
+    together, day = _comparison(0.001, 1), _comparison(0.01, 1)
+    assert find_drift(together, [day, day]) == ("mixture",)
+    assert find_drift(together, [day, _comparison(0.01, 1, others=True)]) == ()
+    fewer = Comparison(day.p_values, 0, rises=False, at_least=day.at_most, at_most=day.at_least)
+    assert find_drift(together, [day, fewer]) == ()
+
+
+def _comparison(mixture: float, look: float, *, others: bool = False) -> Comparison:
+    """Make a comparison in which the first class comes more often, or else the second."""
+    tail = np.array([mixture, 1.0])
+    p_values: dict[Kind, float] = {"mixture": mixture, "look": look}
+    at_least = tail[::-1] if others else tail
+    return Comparison(p_values, int(others), rises=True, at_least=at_least, at_most=np.ones(2))
