@@ -233,7 +233,8 @@ def find_drift(together: Comparison, days: Sequence[Comparison]) -> tuple[Kind, 
 
     A kind has drifted where the pictures of both days together show it beyond chance (Holm's method), and each day
     alone leans that way, so that one person's hundred pictures of one afternoon raise nothing. A changed look changes
-    what the model says as well; then the mixture is not named, since it follows.
+    what the model says as well, and a changed mixture the mistakes among pictures that lie near to a class. So where
+    both have drifted the one is named that is less likely by chance, and the look where they are alike.
 
     Args:
         together: The comparison of both days' pictures together.
@@ -248,4 +249,4 @@ def find_drift(together: Comparison, days: Sequence[Comparison]) -> tuple[Kind, 
         for kind, beyond in zip(KINDS, significant, strict=True)
         if beyond and all(day.leans(kind, together) for day in days)
     ]
-    return ("look",) if "look" in drifted else tuple(drifted)
+    return tuple(sorted(drifted, key=lambda kind: (together.p_values[kind], kind))[:1])

@@ -101,7 +101,8 @@ def test_the_same_pictures_give_the_same_figures() -> None:
         ((1, 0.002), ((1, 0.01), (1, 0.01)), ("look",)),
         ((1, 0.002), ((1, 0.01), (1, 0.2)), ()),  # One day alone.
         ((1, 0.004), ((1, 0.01), (1, 0.01)), ()),  # Of two figures one is beyond that by chance.
-        ((0.002, 0.004), ((0.01, 0.01), (0.01, 0.01)), ("look",)),  # The mixture follows from the look.
+        ((0.002, 0.002), ((0.01, 0.01), (0.01, 0.01)), ("look",)),  # The mixture follows from the look.
+        ((0.002, 0.004), ((0.01, 0.01), (0.01, 0.01)), ("mixture",)),  # The look follows from the mixture.
         ((0.002, 0.5), ((0.01, 0.5), (0.01, 0.5)), ("mixture",)),
     ],
 )
