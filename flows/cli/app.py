@@ -41,6 +41,23 @@ def options(
     """Keep an image classifier up to date: photographs in a bucket become a promoted model."""
 
 
+@app.command(rich_help_panel=_FIRST)
+def demo(as_json: Json = False) -> None:
+    """Run five nights with drawn dogs: a first model, better ones, one that is rejected, and nothing new."""
+    with report_errors():
+        from flows.demo import play, played_demo
+        from infra import stack
+
+        outcomes = []
+        for act, outcome in play():
+            if outcome is None:
+                Console(stderr=True).rule(act.title)
+            else:
+                outcomes.append((act.title, outcome))
+        plain = {title: outcome.to_dict() for title, outcome in outcomes}
+        print_answer(plain, as_json, tables.render_demo(outcomes, home(), stack.service_address(home(), played_demo())))
+
+
 @app.command(rich_help_panel=_RETRAINING)
 def retrain(
     config: Config,
@@ -141,23 +158,6 @@ def serve_champion(
 
         options = serve.ServeOptions(config, changes or [], store or "", mlflow, model, host, port)
         serve.serve(options, as_json)
-
-
-@app.command(rich_help_panel=_FIRST)
-def demo(as_json: Json = False) -> None:
-    """Run five nights with drawn dogs: a first model, better ones, one that is rejected, and nothing new."""
-    with report_errors():
-        from flows.demo import play, played_demo
-        from infra import stack
-
-        outcomes = []
-        for act, outcome in play():
-            if outcome is None:
-                Console(stderr=True).rule(act.title)
-            else:
-                outcomes.append((act.title, outcome))
-        plain = {title: outcome.to_dict() for title, outcome in outcomes}
-        print_answer(plain, as_json, tables.render_demo(outcomes, home(), stack.service_address(home(), played_demo())))
 
 
 app.add_typer(init.app)
