@@ -14,7 +14,7 @@ from configs.schema import Labels
 from configs.sections import Source, Watch
 from tasks.domain.ingestion.live_drift import LiveDrift
 from tasks.domain.ingestion.source_objects import Entry, SourceFilter
-from tasks.domain.labels.inbox_labels import INBOX_FOLDER, is_label_file
+from tasks.domain.labels.inbox_labels import INBOX_FOLDER, is_inbox_picture, is_label_file
 from tasks.domain.labels.labeling import apply_aliases, normalize_name, read_layout
 from tasks.domain.phrasing import count, list_names
 
@@ -104,8 +104,11 @@ def classify_changes(difference: SourceDiff, labels: Labels, minimum: int, keys:
     moved = {entry.content: entry for entry in difference.gone}
     kinds: Counter[str] = Counter()
     times, labelled = [], 0
+    pictures = any(is_inbox_picture(entry.key) for entry in difference.came)
     for entry in difference.came:
-        kind = _classify(entry, difference.before.get(entry.key), moved, labels)
+        # A file of labels that came with pictures labels these, which count as new images.
+        beside = pictures and is_label_file(entry.key)
+        kind = "same" if beside else _classify(entry, difference.before.get(entry.key), moved, labels)
         kinds[kind] += 1
         labelled += kind == "new" and _bears_label(entry.key, labels)
         if kind != "same":
@@ -174,7 +177,8 @@ def decide_retraining(
 
 def _bears_label(key: str, labels: Labels) -> bool:
     """Return whether a new image has a label: by its folder, or by what was uploaded with it."""
-    return "metadata" in labels.sources or ("folder" in labels.sources and bool(_label(key, labels)))
+    beside = "metadata" in labels.sources or is_inbox_picture(key)
+    return beside or ("folder" in labels.sources and bool(_label(key, labels)))
 
 
 def _classify(entry: Entry, before: Entry | None, moved: Mapping[tuple[str, int], Entry], labels: Labels) -> str:

@@ -46,6 +46,11 @@ def is_label_file(key: str) -> bool:
     return key.startswith(LABEL_FILES)
 
 
+def is_inbox_picture(key: str) -> bool:
+    """Return whether an object of the source is a picture that came through the inbox."""
+    return key.startswith(INBOX_FOLDER) and not is_label_file(key)
+
+
 def picture_key(image: str, extension: str) -> str:
     """Return the key of a labelled picture in the source.
 

@@ -92,6 +92,16 @@ def test_a_class_counts_when_it_becomes_complete_and_never_again() -> None:
     assert count_changes([], [entry(f"cat/{n}") for n in range(3)], labels, 3).complete == ()
 
 
+def test_labelled_pictures_of_the_inbox_are_uploads_like_others() -> None:
+    """They are new images with labels, of no class by their folder; their file of labels alone is a changed label."""
+    file, other = entry("pedigree-inbox/labels-1.jsonl"), entry("pedigree-inbox/labels-2.jsonl")
+    pictures = [entry(f"pedigree-inbox/{number}.jpg") for number in range(3)]
+    came = count_changes([entry("pug/1")], [entry("pug/1"), file, *pictures], minimum=2)
+    assert (came.new, came.relabelled, came.labelled, came.complete) == (3, 0, 3, ())
+    corrected = count_changes([file, *pictures], [other, *pictures])
+    assert (corrected.new, corrected.relabelled, corrected.labelled) == (0, 1, 0)
+
+
 @pytest.mark.parametrize(
     ("labels", "before", "after", "expected"),
     [
