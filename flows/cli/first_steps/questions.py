@@ -120,10 +120,10 @@ def _describe_imagenet(given: Given) -> str:
     if given.backbone or given.defaults:
         return ""
     weights = find_imagenet()
-    state = "they are here" if weights.cached else "88 MB, once" if weights.available else "NOT to be had from here"
+    state = "it is here" if weights.cached else "88 MB, once" if weights.available else "NOT to be had from here"
     return (
-        f"imagenet ({state}) and other weights that learned from photographs are for real use. demo\n  knows drawn "
-        "dogs, random nothing: with these everything can be tried, and photographs are told apart badly."
+        f"imagenet ({state}) and other weights that learned from\n  photographs are for real use. demo knows drawn "
+        "dogs, random nothing: with these\n  all can be tried, and photographs are told apart badly."
     )
 
 
