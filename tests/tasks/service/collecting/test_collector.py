@@ -13,6 +13,7 @@ from tasks.domain.serving.inbox.consent import Consent
 from tasks.domain.serving.inbox.feedback import Feedback, Verdict
 from tasks.domain.serving.inbox_record import InboxRecord
 from tasks.service.collecting.collector import HOLD_SECONDS, Collector
+from tasks.service.collecting.held_pictures import HeldPicture
 from tasks.service.metrics import Metrics
 from tasks.service.models.served_model import Observation
 from tasks.stores.inbox import Inbox
@@ -30,11 +31,11 @@ class Clock:
 
     def __init__(self) -> None:
         """Begin in the evening."""
-        self.now = EVENING
+        self.moment = EVENING
 
     def __call__(self) -> float:
         """Return the seconds since 1970."""
-        return self.now
+        return self.moment
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def collect(url: str | Path, clock: Clock, disputed: Iterable[str] = (), **setti
     )
 
 
-def kept(url: str | Path) -> list[InboxRecord]:
+def read_inbox(url: str | Path) -> list[InboxRecord]:
     """Return what the inbox holds."""
     inbox = Inbox(str(url))
     return inbox.read_all(inbox.listing())[0]
@@ -70,15 +71,15 @@ def test_a_thousand_requests_and_floods_keep_within_all_bounds(tmp_path: Path, c
     for number in range(1000):
         consent = Consent.GIVEN if number % 2 else Consent.ASKED if number % 4 else Consent.NONE
         flood = number if number % 10 < 5 else 5000
-        seen_now = observe(number, consent, like=flood, sure=number % 3 > 0, unusual=0.999 if number % 7 == 0 else 0.1)
-        seen[seen_now.answer] = seen_now
-        collector.observe(seen_now)
+        sighting = observe(number, consent, like=flood, sure=number % 3 > 0, unusual=0.999 if number % 7 == 0 else 0.1)
+        seen[sighting.answer] = sighting
+        collector.observe(sighting)
         assert collector._held.size <= 2**20
         if number % 250 == 0:
             collector.look()
     collector.look()
     collector.look()
-    records = kept(tmp_path)
+    records = read_inbox(tmp_path)
     assert len(records) == 12
     assert {seen[record.answer].consent for record in records} == {Consent.GIVEN}
     assert [record.sent for record in records] == [seen[record.answer].image for record in records]
@@ -90,10 +91,10 @@ def test_a_thousand_requests_and_floods_keep_within_all_bounds(tmp_path: Path, c
     again = collect(tmp_path, clock, per_day=12)
     again.observe(observe(7777))
     again.look()
-    assert len(kept(tmp_path)) == 12
-    clock.now += 86_400
+    assert len(read_inbox(tmp_path)) == 12
+    clock.moment += 86_400
     again.look()
-    assert len(kept(tmp_path)) == 13
+    assert len(read_inbox(tmp_path)) == 13
 
 
 def test_nothing_is_kept_that_nobody_agreed_to_or_that_nothing_speaks_for(tmp_path: Path, clock: Clock) -> None:
@@ -104,13 +105,13 @@ def test_nothing_is_kept_that_nobody_agreed_to_or_that_nothing_speaks_for(tmp_pa
     ordinary = observe(2, sure=True)
     collector.observe(ordinary)
     collector.look()
-    assert kept(tmp_path) == []
+    assert read_inbox(tmp_path) == []
     assert [collector.holds(observe(number).answer) for number in range(3)] == [True, False, True]
-    clock.now += HOLD_SECONDS + 1
+    clock.moment += HOLD_SECONDS + 1
     collector.look()
     assert not any(collector.holds(observe(number).answer) for number in range(3))
     assert collector._held.size == 0
-    assert (kept(tmp_path), counted(collector, "ordinary")) == ([], 1)
+    assert (read_inbox(tmp_path), counted(collector, "ordinary")) == ([], 1)
 
 
 def test_consent_and_contradiction_come_with_feedback(tmp_path: Path, clock: Clock) -> None:
@@ -124,7 +125,7 @@ def test_consent_and_contradiction_come_with_feedback(tmp_path: Path, clock: Clo
     collector.look()
     collector.judge(unsure.answer, Feedback(Verdict.WRONG, "pug"))
     collector.look()
-    records = {record.answer: record for record in kept(tmp_path)}
+    records = {record.answer: record for record in read_inbox(tmp_path)}
     assert records[sure.answer].reasons == ("contradicted",)
     assert records[unsure.answer].reasons == ("unsure",)
     assert [(record.wrong, record.claimed, record.guess) for record in records.values()] == [
@@ -141,16 +142,48 @@ def test_disputed_pictures_are_kept_and_withdrawn_ones_go(tmp_path: Path, clock:
     collector.withdraw(early.answer)
     collector.observe(late)
     collector.look()
-    assert {record.answer: record.reasons for record in kept(tmp_path)} == {
+    assert {record.answer: record.reasons for record in read_inbox(tmp_path)} == {
         disputed.answer: ("disputed",),
         late.answer: ("unsure",),
     }
     collector.withdraw(late.answer)
     collector.look()
-    assert [record.answer for record in kept(tmp_path)] == [disputed.answer]
+    assert [record.answer for record in read_inbox(tmp_path)] == [disputed.answer]
     collector.observe(replace(late, answer=early.answer))
     collector.look()
-    assert [record.answer for record in kept(tmp_path)] == [disputed.answer]
+    assert [record.answer for record in read_inbox(tmp_path)] == [disputed.answer]
+
+
+def test_near_duplicates_of_what_is_kept_stay_out_also_after_a_restart(tmp_path: Path, clock: Clock) -> None:
+    """A service that was started anew, and any other one with the same inbox, knows what the day has kept."""
+    first, second = collect(tmp_path, clock), collect(tmp_path, clock)
+    first.observe(observe(1))
+    first.look()
+    for number, collector in ((2, first), (3, second)):
+        collector.observe(observe(number, like=1))
+        collector.look()
+        assert counted(collector, "duplicate") == 1
+    assert len(read_inbox(tmp_path)) == 1
+
+
+def test_what_is_said_while_a_picture_is_written_is_not_lost(tmp_path: Path, clock: Clock) -> None:
+    """Between the choice of a picture and its record somebody calls the answer wrong, or takes consent back."""
+    wrong, withdrawn = observe(1), observe(2)
+    collector = collect(tmp_path, clock)
+
+    def interrupt(picture: HeldPicture) -> bool:
+        if picture.answer == wrong.answer:
+            collector.judge(wrong.answer, Feedback(Verdict.WRONG, "pug"))
+        else:
+            collector.withdraw(withdrawn.answer)
+        return False
+
+    collector.is_disputed = interrupt
+    for seen in (wrong, withdrawn):
+        collector.observe(seen)
+    collector.look()
+    collector.look()
+    assert [(record.answer, record.claimed) for record in read_inbox(tmp_path)] == [(wrong.answer, "pug")]
 
 
 def test_a_place_that_cannot_be_written_costs_nothing_but_memory(tmp_path: Path, clock: Clock) -> None:
@@ -172,7 +205,7 @@ def test_a_place_that_cannot_be_written_costs_nothing_but_memory(tmp_path: Path,
     described = collector.describe()
     assert described
     assert "unreachable" not in described
-    assert len(kept(folder)) == 50
+    assert len(read_inbox(folder)) == 50
 
 
 def test_a_bucket_that_was_away_is_written_once_it_is_back(
@@ -191,6 +224,6 @@ def test_a_bucket_that_was_away_is_written_once_it_is_back(
         with passing_on(ceph.endpoint, port):
             collector.look()
             assert (collector.unreachable, collector._held.size) == ("", 0)
-            assert {record.answer for record in kept(s3_bucket)} == {observe(1).answer, observe(2).answer}
+            assert {record.answer for record in read_inbox(s3_bucket)} == {observe(1).answer, observe(2).answer}
     finally:
         s3_client.cache_clear()

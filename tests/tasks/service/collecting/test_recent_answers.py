@@ -41,14 +41,14 @@ def test_the_first_word_stands() -> None:
 
 def test_unknown_and_old_answers_are_told_apart() -> None:
     """An id of long ago is gone; one never given, one of a rejected file, and a word that is no id are none."""
-    now = NOW
-    answers = RecentAnswers(lambda: now)
+    moment = NOW
+    answers = RecentAnswers(lambda: moment)
     answers.remember(answer(1), b"")
     answers.remember(answer(3, None), b"")
     right = Feedback(Verdict.RIGHT)
     for name in (answer(2).id, answer(3).id, "x", "", "U" * 26):
         assert refusal(answers, name, right) is ProblemKind.UNKNOWN_ANSWER
-    now += SECONDS + 1
+    moment += SECONDS + 1
     assert refusal(answers, answer(1).id, right) is ProblemKind.GONE
 
 

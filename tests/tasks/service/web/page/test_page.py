@@ -226,13 +226,13 @@ def test_people_agree_to_have_a_photograph_kept(served: Served, script: bool) ->
             say(page, "No" if script or not agrees else "I can't say", other if script else "")
             page.get_by_text("Thank you.").wait_for()
             assert page.get_by_text("People will label your photograph").count() == agrees
-    wait_until(lambda: name in {record.answer for record in kept(served.inbox)}, 60, "the picture", pause=0.2)
-    record = next(record for record in kept(served.inbox) if record.answer == name)
+    wait_until(lambda: name in {record.answer for record in read_inbox(served.inbox)}, 60, "the picture", pause=0.2)
+    record = next(record for record in read_inbox(served.inbox) if record.answer == name)
     assert (record.wrong, record.claimed) == ((True, other) if script else (False, ""))
     assert record.reasons == (("contradicted",) if script else ("unsure",))
 
 
-def kept(inbox: Inbox) -> list[InboxRecord]:
+def read_inbox(inbox: Inbox) -> list[InboxRecord]:
     """Return what the inbox holds."""
     return inbox.read_all(inbox.listing())[0]
 
