@@ -66,11 +66,14 @@ def show_end(outcome: Outcome) -> None:
     Args:
         outcome: How it ended.
     """
+    from httpx import HTTPError
     from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
     from prefect.runtime import flow_run
 
     if flow_run.id:
-        with get_client(sync_client=True) as client:
+        # What was decided stands, also where Prefect does not take a name.
+        with suppress(HTTPError, ObjectNotFound), get_client(sync_client=True) as client:
             run = client.read_flow_run(UUID(str(flow_run.id)))
             tags = sorted({*run.tags, "pedigree", outcome.status})
             client.update_flow_run(run.id, name=describe_end(run.name, outcome), tags=tags)
