@@ -1,7 +1,7 @@
 """Bodies of requests: read within bounds of size and time before anything of them is parsed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -143,3 +143,18 @@ class Upload:
             async with asyncio.timeout(_DISCARD_SECONDS):
                 while not self._ended and size <= _DISCARDED:
                     size += len((await self.receive()).get("body", b""))
+
+
+def is_dropped(headers: Mapping[str, str]) -> bool:
+    """Return whether what still comes of a request after its refusal is dropped by the connection itself.
+
+    Its end is known then, and near, so that the connection can be used again; the time until the next head bounds it.
+
+    Args:
+        headers: The headers of the request, by names in small letters.
+
+    Returns:
+        Whether nobody has to read it.
+    """
+    announced = headers.get("content-length", "")
+    return announced.isdecimal() and int(announced) <= _DISCARDED and "expect" not in headers

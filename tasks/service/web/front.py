@@ -13,7 +13,7 @@ from starlette.responses import Response
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service.metrics import Metrics
 from tasks.service.web.access import FOR_PEOPLE, Access
-from tasks.service.web.bodies import Message, Receive, Upload
+from tasks.service.web.bodies import Message, Receive, Upload, is_dropped
 from tasks.service.web.origins import check_origin
 
 Send = Callable[[Message], Awaitable[None]]
@@ -80,16 +80,20 @@ class Front:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         statuses: list[int] = []
         headers, upload = Headers(scope=scope), Upload(receive)
+        dropped = is_dropped(headers)
         # HEAD is GET without the body, which the server leaves out.
         reading = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
+                is_refused = _FAILED <= message["status"] != _SLOW and not upload.ended
                 # Who waits to be told to go on sends nothing after a refusal.
-                if _FAILED <= message["status"] != _SLOW and "expect" not in headers:
+                if is_refused and not dropped and "expect" not in headers:
                     await upload.discard()
-                self._add_headers(message, scope["path"], is_last=message["status"] >= _FAILED and not upload.ended)
+                self._add_headers(
+                    message, scope["path"], is_last=message["status"] >= _FAILED and not (upload.ended or dropped)
+                )
             await send(message)
 
         try:

@@ -1,0 +1,1 @@
+"""Bars of the service, each measured in turns within one run: ``python -m tests.benchmarks.serving``."""
