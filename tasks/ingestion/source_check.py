@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.errors import PedigreeError, ServiceUnavailableError
+from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
 from configs.schema import Settings
 from tasks.domain.ingestion.source_objects import SourceFilter, describe_passed_over
 from tasks.domain.phrasing import count
@@ -25,6 +25,7 @@ def check_source(settings: Settings) -> None:
         PedigreeError: The folder or bucket is missing, closed to us, or the folder is empty.
     """
     source = settings.source.url
+    check_apart(source.rstrip("/"), settings.store.url.rstrip("/"))
     if source.startswith("s3://"):
         _check_bucket(source)
         return
@@ -33,6 +34,21 @@ def check_source(settings: Settings) -> None:
     if not _holds_a_file(folder_path(source), names):
         held = len(Store(settings.store.url).snapshots.keys(source))
         raise PedigreeError(describe_empty_source(source, held, names.counts()))
+
+
+def check_apart(source: str, store: str) -> None:
+    """Check that source and store do not overlap: what a store holds would be listed as photographs.
+
+    Args:
+        source: Address of the source, without a slash at its end.
+        store: Address of the store, likewise.
+
+    Raises:
+        SettingsError: One lies in the other.
+    """
+    if f"{store}/".startswith(f"{source}/") or f"{source}/".startswith(f"{store}/"):
+        message = f"source.url {source} and store.url {store} overlap: keep photographs and store in separate places."
+        raise SettingsError(message)
 
 
 def _check_bucket(source: str) -> None:

@@ -6,6 +6,7 @@ from configs.load import resolve
 from configs.schema import AUTO, Settings
 from tasks.evaluation.evaluation_sets import with_named_golden
 from tasks.features.backbone_cuts import with_chosen_cut
+from tasks.ingestion.source_check import check_apart
 from tasks.modeling.backbone.imagenet_file import describe_ways_out, find_imagenet
 from tasks.modeling.backbone.loading import check_cut
 from tasks.modeling.backbone.onnx_engine import check_installed
@@ -34,11 +35,7 @@ def preflight(settings: Settings) -> Settings:
     """
     settings = resolve(settings)
     source, store = settings.source.url.rstrip("/"), Store(settings.store.url.rstrip("/"))
-    if f"{store.url}/".startswith(f"{source}/") or f"{source}/".startswith(f"{store.url}/"):
-        message = (
-            f"source.url {source} and store.url {store.url} overlap: keep photographs and store in separate places."
-        )
-        raise SettingsError(message)
+    check_apart(source, store.url)
     if "metadata" in settings.labels.sources and not source.startswith("s3://"):
         message = f"labels.sources has metadata, but source.url {source} is a folder: only S3 objects have metadata."
         raise SettingsError(message)
