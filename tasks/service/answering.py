@@ -35,6 +35,7 @@ class _Task:
     consent: Consent
     why: bool
     submitted: float
+    observers: Sequence[Observer]
 
 
 class Answering:
@@ -100,7 +101,13 @@ class Answering:
             )
 
     async def answer(
-        self, model: ServedModel, photographs: Sequence[bytes], *, why: bool = False, consent: Consent = Consent.NONE
+        self,
+        model: ServedModel,
+        photographs: Sequence[bytes],
+        *,
+        why: bool = False,
+        consent: Consent = Consent.NONE,
+        observer: Observer | None = None,
     ) -> list[Answer]:
         """Answer photographs, each on its own; where the request is given up, those that still wait are dropped.
 
@@ -109,12 +116,15 @@ class Answering:
             photographs: The files.
             why: Whether each answer is to say why.
             consent: What their sender says about keeping them.
+            observer: Is told of these photographs alone, as the observers are of all.
 
         Returns:
             One answer a photograph, in their order.
         """
         self.check_room(len(photographs))
-        pending = [self._submit(_Task(model, data, consent, why, time.perf_counter())) for data in photographs]
+        observers = [*self._observers, *filter(None, [observer])]
+        began = time.perf_counter()
+        pending = [self._submit(_Task(model, data, consent, why, began, observers)) for data in photographs]
         try:
             return [await answer for answer, _ in pending]
         finally:
@@ -169,7 +179,7 @@ class Answering:
                 unusual=unusual,
                 why=reasons,
             )
-            for observer in self._observers:
+            for observer in task.observers:
                 observer(Observation(model, data, square, features, prediction, unusual, answer.id, task.consent))
             self._metrics.observe(started - submitted, decoded - started, ended - decoded)
             self._seconds = update_mean(self._seconds, ended - started)

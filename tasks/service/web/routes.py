@@ -17,6 +17,7 @@ from tasks.domain.serving.answers import Answer
 from tasks.domain.serving.inbox.consent import Consent, parse_consent
 from tasks.domain.serving.problems import PROBLEM_JSON, ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.service import metrics
+from tasks.service.answering import Observer
 from tasks.service.models.served_model import ServedModel
 from tasks.service.web.bodies import Body
 from tasks.service.web.contents import Photographs, check_json, check_type, take_apart
@@ -136,7 +137,12 @@ def _readiness(state: ServiceState) -> int:
 
 
 async def answer_request(
-    state: ServiceState, request: Request, *, why: bool = False, asked: Consent = Consent.NONE
+    state: ServiceState,
+    request: Request,
+    *,
+    why: bool = False,
+    asked: Consent = Consent.NONE,
+    observer: Observer | None = None,
 ) -> tuple[ServedModel, Photographs, list[Answer]]:
     """Read a request, and answer its photographs unless the client goes away first.
 
@@ -145,6 +151,7 @@ async def answer_request(
         request: The request, whose body holds the photographs.
         why: Whether each answer is to say why.
         asked: What is known of consent where the request itself does not give it.
+        observer: Is told of each photograph that has an answer, in the thread that made it.
 
     Returns:
         The model that answered all of them, the photographs, and their answers in the same order.
@@ -163,7 +170,9 @@ async def answer_request(
         # Taken once: all photographs of a request are answered by this model, whatever serves a moment later.
         model = state.model()
         async with _until_departure(request):
-            answers = await state.answering.answer(model, photographs.files, why=why, consent=consent)
+            answers = await state.answering.answer(
+                model, photographs.files, why=why, consent=consent, observer=observer
+            )
             return model, photographs, answers
     finally:
         body.release()

@@ -1,6 +1,5 @@
 """The page for people: a form that works without script, answered by the same page with what the model says."""
 
-import asyncio
 import base64
 import hashlib
 import io
@@ -16,12 +15,11 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from tasks.domain.images.rejections import Rejection
-from tasks.domain.serving.answers import Answer, ModelIdentity
+from tasks.domain.serving.answers import ModelIdentity
 from tasks.domain.serving.problems import ProblemKind, ServiceProblem, ServiceProblemError
 from tasks.reports.pages.template import open_templates, read_style
 from tasks.service.collecting.collector import HOLD_SECONDS
-from tasks.service.models.served_model import ServedModel
+from tasks.service.models.served_model import Observation
 from tasks.service.web.bodies import Body
 from tasks.service.web.front import problem_headers
 from tasks.service.web.page.page_feedback import read_form, thank
@@ -67,16 +65,20 @@ def build_page_routes(state: ServiceState) -> APIRouter:
 
     @router.post("/")
     async def ask(request: Request) -> Response:
+        pictures: dict[str, str] = {}
+
+        def draw(seen: Observation) -> None:
+            pictures[seen.answer] = _picture(seen.square)
+
+        # A script shows the file that it has sent.
+        observer = None if "x-requested-with" in request.headers else draw
         try:
-            model, photographs, answers = await answer_request(
-                state, request, why=True, asked=state.feedback.collector.consent
+            model, _, answers = await answer_request(
+                state, request, why=True, asked=state.feedback.collector.consent, observer=observer
             )
         except ServiceProblemError as error:
             return _render(state, _present(state), problem=error.problem)
-        pictures = [""] * len(answers)
-        if "x-requested-with" not in request.headers:
-            pictures = await asyncio.to_thread(_draw, model, photographs.files, answers)
-        shown = [show_answer(answer, picture) for answer, picture in zip(answers, pictures, strict=True)]
+        shown = [show_answer(answer, pictures.get(answer.id, "")) for answer in answers]
         usable = any(answer.problem is None for answer in answers)
         return _render(state, model.identity, shown, status=200 if usable else ProblemKind.UNUSABLE.status)
 
@@ -153,15 +155,8 @@ def _address(name: str, data: bytes) -> str:
     return f"/static/{name}?v={hashlib.sha256(data).hexdigest()[:12]}"
 
 
-def _draw(model: ServedModel, files: list[bytes], answers: list[Answer]) -> list[str]:
-    """Draw each photograph as the model sees it; the decoding processes read the file, not this one."""
-    squares = [
-        None if answer.problem else model.squares.decode(data) for data, answer in zip(files, answers, strict=True)
-    ]
-    return ["" if square is None or isinstance(square, Rejection) else _picture(square) for square in squares]
-
-
 def _picture(square: NDArray[np.uint8]) -> str:
+    """Draw a photograph as the model sees it; the decoding processes have read the file, not this one."""
     sink = io.BytesIO()
     Image.fromarray(square).save(sink, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(sink.getvalue()).decode()}"

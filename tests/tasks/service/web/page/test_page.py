@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from tasks.domain.serving.inbox_record import InboxRecord
+from tasks.service.models.served_model import Squares
 from tasks.service.web.access import KEY_VARIABLE
 from tasks.stores.inbox import Inbox
 from tests.browser import find_axe_violations, needs_chromium, open_page
@@ -88,6 +89,21 @@ def wait_for_headline(page: "Page", headline: str) -> None:
     page.locator("article h2", has_text=headline).wait_for()
     assert page.locator("article").count() == 1
     page.evaluate("document.getElementById('answer').replaceChildren()")
+
+
+def test_a_form_without_script_decodes_its_photograph_once(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture on the page is what the model saw: nothing is decoded again beside the bounded queue."""
+    decoded: list[bytes] = []
+    decode = Squares.decode
+
+    def count(squares: Squares, data: bytes) -> Any:  # noqa: ANN401 - as the method has it
+        decoded.append(data)
+        return decode(squares, data)
+
+    monkeypatch.setattr(Squares, "decode", count)
+    answer = served.client.post("/", content=FORM % served.sure, headers=TYPE)
+    assert 'src="data:image/jpeg;base64,' in answer.text
+    assert len(decoded) == 1
 
 
 def test_the_page_needs_no_script_and_loads_nothing_from_elsewhere(served: Served) -> None:
