@@ -33,10 +33,10 @@ def run_here(flow: Flow[..., Any], *values: object, **parameters: object) -> Any
         What the flow returns, or what its final state holds.
     """
     address = _guarded(PREFECT_API_URL.value())
-    begun, returned = [], list[Any]()
+    run_ids, returned = [], list[Any]()
 
     def record(_flow: Flow[..., Any], run: FlowRun, _state: State[Any]) -> None:
-        begun.append(str(run.id))
+        run_ids.append(str(run.id))
         terminal_runs.record_run(home(), str(run.id), address)
 
     hooks: list[Any] = [record]
@@ -45,7 +45,7 @@ def run_here(flow: Flow[..., Any], *values: object, **parameters: object) -> Any
         watched.fn = _keeping(flow.fn, returned)
         state: State[Any] = watched(*values, **parameters, return_state=True)
     # A run that was interrupted, or whose end Prefect did not hear of, keeps its record for the watchdog.
-    for run in begun:
+    for run in run_ids:
         terminal_runs.forget_run(home(), run)
     return _result(state, returned)
 

@@ -143,11 +143,11 @@ def start_process(program: Program, processor_seconds: int) -> Process:
         The process.
     """
     with ExitStack() as opened:
-        ours, theirs = socket.socketpair()
-        opened.enter_context(theirs)
-        opened.callback(ours.close)
+        near, far = socket.socketpair()
+        opened.enter_context(far)
+        opened.callback(near.close)
         memory = opened.enter_context(_open_memory(program.shared))
-        handles = [theirs.fileno(), memory.fileno()]
+        handles = [far.fileno(), memory.fileno()]
         arguments = [*handles, program.function, program.options, program.memory, processor_seconds]
         popen = subprocess.Popen(  # noqa: S603 - this very Python
             [sys.executable, "-c", _COMMAND, json.dumps(arguments)],
@@ -159,8 +159,8 @@ def start_process(program: Program, processor_seconds: int) -> Process:
             process_group=0,
         )
         opened.pop_all()
-    theirs.close()
-    return Process(popen, ours, memory)
+    far.close()
+    return Process(popen, near, memory)
 
 
 def _open_memory(size: int) -> BinaryIO:
