@@ -109,7 +109,7 @@ def delete_ended_runs(client: "SyncPrefectClient", flow: str, states: Sequence[s
     """
     from prefect.client.schemas.sorting import FlowRunSort
 
-    ended = {"state": {"type": {"any_": ["COMPLETED"]}, "name": {"any_": list(states)}}}
+    ended = {"state": {"name": {"any_": list(states)}}}
     for run in _find(client, ended, FlowRunSort.END_TIME_DESC, flow):
         _unless_gone(partial(client.delete_flow_run, run.id))
 
