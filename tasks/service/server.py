@@ -227,9 +227,10 @@ def _listen(settings: Serve) -> socket.socket:
         # An answer's head and body are two packets: the second would wait 40 ms until the first is acknowledged.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
+        # Python appends the address to the system's words; a name that does not resolve has words of its own.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise SettingsError(
-            f"Nothing can listen on {settings.host}:{settings.port} ({error.strerror}): correct serve.host or "
-            "serve.port."
+            f"Nothing can listen on {settings.host}:{settings.port} ({reason}): correct serve.host or serve.port."
         ) from error
     return listener
 

@@ -122,8 +122,10 @@ class Follower:
             self._start_from_copy()
 
     def _wait_for_champion(self) -> None:
-        if self.model is None:
-            self.following = replace(self.following, waits=f"{self.source.place} has no champion yet")
+        waits = f"{self.source.place} has no champion yet"
+        if self.model is None and self.following.waits != waits:
+            self.log(f"{waits}: pedigree retrain trains one, and it serves as soon as it is promoted.")
+            self.following = replace(self.following, waits=waits)
 
     def _stay(self, model: ServedModel, champion: ModelIdentity) -> None:
         if champion != model.identity:

@@ -1,13 +1,20 @@
 """The service answers as the evaluation did, and follows the decisions."""
 
+import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from threading import Event
 
 import httpx
+import pytest
 
+from configs.errors import SettingsError
+from configs.servers import Serve
 from tasks.modeling.backbone.backbone import random_backbone
+from tasks.service.models.store_models import StoreModels
+from tasks.service.server import open_service
 from tests.servers import wait_until
 from tests.tasks.service.champions import ChampionStore, ask, ready, serving
 
@@ -83,3 +90,12 @@ def test_swaps_under_load_lose_and_mix_nothing(champions: ChampionStore) -> None
     ]
     assert wrong == []
     assert {answer.json()["model"]["version"] for _, answer in answers} == {"1", "2", "3", "4"}
+
+
+def test_a_port_that_is_taken_is_told_in_one_sentence(champions: ChampionStore) -> None:
+    """Nothing is started on a port on which another program listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        sentence = f"Nothing can listen on 127.0.0.1:{port} (Address already in use): correct serve.host or serve.port."
+        with pytest.raises(SettingsError, match=f"^{re.escape(sentence)}$"):
+            open_service(StoreModels(champions.store, "dogs"), Serve(port=port))

@@ -46,9 +46,14 @@ def version(follower: Follower) -> str:
 
 def test_a_new_head_takes_over_on_the_same_network(champions: ChampionStore) -> None:
     """A promotion and a rollback are live at the next look, and the network and the decoders stay the same objects."""
-    follower = Notes().follow(champions)
-    follower.look()
-    assert (version(follower), follower.following.waits) == ("", f"the ledger of {champions.url} has no champion yet")
+    notes = Notes()
+    follower = notes.follow(champions)
+    waits = f"the ledger of {champions.url} has no champion yet"
+    for _ in "ab":
+        follower.look()
+        assert (version(follower), follower.following.waits) == ("", waits)
+    # Whoever started the service is told once, and what to do.
+    assert notes.sentences == [f"{waits}: pedigree retrain trains one, and it serves as soon as it is promoted."]
     champions.promote(champions.head(1))
     follower.look()
     first = follower.model
