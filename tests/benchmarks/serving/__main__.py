@@ -32,6 +32,7 @@ def main() -> None:
         store = fill_store(Path(folder) / "store", given.engine, whole=given.whole)
         with service(store, Path(folder) / "home") as served:
             run = bars.Run(store, served, Path(folder), given.requests, given.rounds)
+            run.warm_up()
             for name in given.bars or measures:
                 _measures(given.minutes)[name](run)
 

@@ -23,7 +23,7 @@ CLIENTS = 8
 _OVERLOAD, _OVERLOAD_SECONDS = 3, 60
 _HEADS = 10
 _ENDLESS = 10**9
-# Seconds of load before SIGTERM.
+# Seconds of load before SIGTERM, and until what explains answers is read.
 _CALM = 3.0
 
 
@@ -41,6 +41,11 @@ class Run:
     def requests(self) -> list[bytes]:
         """A request for each photograph."""
         return [write_request(data) for data in self.store.files]
+
+    def warm_up(self) -> None:
+        """Answer each photograph twice, and let the service read meanwhile what explains its answers."""
+        ask(self.served.address, self.requests, CLIENTS, 2 * len(self.store.files))
+        time.sleep(_CALM)
 
 
 def measure_throughput(run: Run) -> None:
