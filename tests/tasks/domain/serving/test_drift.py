@@ -98,12 +98,12 @@ def test_the_same_pictures_give_the_same_figures() -> None:
 @pytest.mark.parametrize(
     ("together", "days", "expected"),
     [
-        ((1, 0.002), ((1, 0.01), (1, 0.01)), ("look",)),
-        ((1, 0.002), ((1, 0.01), (1, 0.2)), ()),  # One day alone.
-        ((1, 0.004), ((1, 0.01), (1, 0.01)), ()),  # Of two figures one is beyond that by chance.
-        ((0.002, 0.002), ((0.01, 0.01), (0.01, 0.01)), ("look",)),  # The mixture follows from the look.
-        ((0.002, 0.004), ((0.01, 0.01), (0.01, 0.01)), ("mixture",)),  # The look follows from the mixture.
-        ((0.002, 0.5), ((0.01, 0.5), (0.01, 0.5)), ("mixture",)),
+        ((1, 0.0003), ((1, 0.01), (1, 0.01)), ("look",)),
+        ((1, 0.0003), ((1, 0.01), (1, 0.2)), ()),  # One day alone.
+        ((1, 0.0008), ((1, 0.01), (1, 0.01)), ()),  # Of two figures one is beyond that by chance.
+        ((0.0003, 0.0003), ((0.01, 0.01), (0.01, 0.01)), ("look",)),  # The mixture follows from the look.
+        ((0.0003, 0.0008), ((0.01, 0.01), (0.01, 0.01)), ("mixture",)),  # The look follows from the mixture.
+        ((0.0003, 0.5), ((0.01, 0.5), (0.01, 0.5)), ("mixture",)),
     ],
 )
 def test_drift_is_what_two_days_show_together(
@@ -116,7 +116,7 @@ def test_drift_is_what_two_days_show_together(
 
 def test_both_days_must_have_more_of_the_same_class() -> None:
     """A day on which another class comes more often, or the same one less often, does not make it two days running."""
-    together, day = _comparison(0.001, 1), _comparison(0.01, 1)
+    together, day = _comparison(0.0003, 1), _comparison(0.01, 1)
     assert find_drift(together, [day, day]) == ("mixture",)
     assert find_drift(together, [day, _comparison(0.01, 1, others=True)]) == ()
     fewer = Comparison(day.p_values, 0, rises=False, at_least=day.at_most, at_most=day.at_least)
