@@ -24,9 +24,9 @@ _PAUSE = 0.1
 
 def slow_neighbours(run: Run) -> None:
     """Compare the times of good requests alone with those beside hostile ones, for each kind of these and for all."""
-    alone = ask(run.served.address, run.requests, 1, run.number)
     worst = 0.0
     for name, request in [*hostile_requests().items(), ("all of them", None)]:
+        alone = ask(run.served.address, run.requests, 1, run.number)
         with _Hostile(run, [request] if request else list(hostile_requests().values())):
             beside = ask(run.served.address, run.requests, 1, run.number)
         ratio = share(beside.answered, 0.5) / share(alone.answered, 0.5)
