@@ -73,10 +73,12 @@ def _source(options: ServeOptions) -> "ModelSource":
 
         return StoreModels(Store(url), options.model or tracking.model)
     from tasks.service.models.registry_models import RegistryModels
+    from tasks.stores.tracking.client import check_address
 
     # MLflow would ask a server that is gone for minutes, while a copy of the model is at hand.
     prepare_environment(MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", MLFLOW_HTTP_REQUEST_TIMEOUT="10")
     address = options.mlflow or mlflow_address() or embedded_mlflow()
+    check_address(address)
     return RegistryModels(address, options.model or tracking.model)
 
 

@@ -98,6 +98,8 @@ async def _tell_status(request: Request, error: Exception) -> Response:
         ServiceProblem(kind, f"{_name(request.method)} is not answered here: /openapi.json lists what is.")
     )
     response.headers.update(error.headers or {})
+    if "GET" in response.headers.get("Allow", "").split(", "):
+        response.headers["Allow"] += ", HEAD"
     return response
 
 

@@ -155,6 +155,18 @@ def _command(url: str, words: str) -> str:
 
 
 _PATIENCE = 10  # Seconds that a server may take to answer.
+_SERVERS = ("http://", "https://")
+
+
+def check_address(url: str) -> None:
+    """Check that an address can be one of MLflow, without asking it.
+
+    Raises:
+        SettingsError: It is neither a server's nor that of a database file.
+    """
+    if not url.startswith((SQLITE, *_SERVERS)):
+        message = f"{shown(url)} is no address of MLflow: write http://…, https://… or sqlite:///path/mlflow.db."
+        raise SettingsError(message)
 
 
 def check_tracking(url: str) -> None:
@@ -164,15 +176,11 @@ def check_tracking(url: str) -> None:
         SettingsError: The address is not one of MLflow.
         PedigreeError: MLflow does not answer, wants other credentials, or is too old.
     """
+    check_address(url)
     if url.startswith(SQLITE):
         check_database(url)
-    elif url.startswith(("http://", "https://")):
-        _check_server(url)
     else:
-        message = (
-            f"tracking.url {shown(url)} is no MLflow address: write http://…, https://… or sqlite:///path/mlflow.db."
-        )
-        raise SettingsError(message)
+        _check_server(url)
 
 
 def _check_server(url: str) -> None:

@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,10 +73,17 @@ def test_a_champion_of_onnxruntime_needs_neither_tensorflow_nor_mlflow(
         assert process.wait(60) == 0
 
 
-def test_an_address_of_others_without_a_key_is_an_error_of_settings(tmp_path: Path) -> None:
-    """Exit code 2 and one sentence, before anything listens."""
-    command = [sys.executable, "-c", COMMAND, "serve", "--store", str(tmp_path), "--host", "0.0.0.0"]  # noqa: S104 - refused
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--store", "store", "--host", "0.0.0.0"), "PEDIGREE_SERVE_KEY"),  # noqa: S104 - refused
+        (("--mlflow", "nonsense"), "http://…"),
+    ],
+)
+def test_what_cannot_be_served_so_is_an_error_of_settings(options: Sequence[str], named: str) -> None:
+    """An address that others reach without a key, and one that is none of MLflow: exit code 2 and one sentence."""
+    command = [sys.executable, "-c", COMMAND, "serve", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 2
-    assert "PEDIGREE_SERVE_KEY" in done.stderr
+    assert named in done.stderr
     assert len(done.stderr.splitlines()) == 1

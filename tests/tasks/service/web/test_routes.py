@@ -84,6 +84,7 @@ def test_head_is_answered_wherever_get_is(client: httpx.Client) -> None:
         assert (head.status_code, head.headers["content-type"]) == (whole.status_code, whole.headers["content-type"])
         assert head.content == b""
     assert client.head("/v1/predict").status_code == 405
+    assert client.post("/version").headers["allow"] == "GET, HEAD"
 
 
 def test_forms_and_json_get_an_answer_for_each_photograph(client: httpx.Client, champions: ChampionStore) -> None:

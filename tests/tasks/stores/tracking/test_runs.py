@@ -180,7 +180,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("address", ["mlruns", "ftp://somewhere", "sqlite://"])
 def test_an_address_of_another_kind_is_a_wrong_setting(address: str) -> None:
     """Only servers and embedded databases are places for runs."""
-    with pytest.raises(SettingsError, match="is no MLflow address"):
+    with pytest.raises(SettingsError, match="is no address of MLflow"):
         check_tracking(address)
 
 
