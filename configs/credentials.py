@@ -59,6 +59,11 @@ def local_prefect(home_folder: Path) -> str:
     return f"{address}/api" if address else ""
 
 
+def local_mlflow(home_folder: Path) -> str:
+    """Return the address of the home's own MLflow, which may just be down; empty where there is none."""
+    return _address(home_folder, _SERVERS[1])
+
+
 def prefect_login(home_folder: Path, url: str) -> dict[str, str]:
     """Build the HTTP header that logs in to the Prefect at this address.
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from functools import cache
@@ -22,6 +23,7 @@ _QUIET = {
     # Other kernels round differently; TensorFlow reads this when it is first imported.
     "TF_ENABLE_ONEDNN_OPTS": "1",
 }
+_HTTP = ("http://", "https://")
 
 
 def home() -> Path:
@@ -111,10 +113,13 @@ def workers() -> tuple[tuple[str, ...], int] | None:
 
 
 def mlflow_pages(url: str) -> str:
-    """Return the MLflow server whose pages show what is kept at this address; empty where there is none."""
-    if url.startswith(("http://", "https://")):
-        return url
-    return os.environ.get("PEDIGREE_MLFLOW_PAGES", "") if url == embedded_mlflow() else ""
+    """Return where people see what MLflow keeps at this address, without a login; empty where there are no pages."""
+    if url.startswith(_HTTP):
+        # In a network of containers a server has a name that browsers outside do not know.
+        pages = os.environ.get("PEDIGREE_MLFLOW_LINKS", "") or url
+    else:
+        pages = os.environ.get("PEDIGREE_MLFLOW_PAGES", "") if url == embedded_mlflow() else ""
+    return re.sub("(?<=://)[^/?#]*@", "", pages) if pages.startswith(_HTTP) else ""
 
 
 def embedded_mlflow() -> str:

@@ -77,9 +77,14 @@ def _source(options: ServeOptions) -> "ModelSource":
 
     # MLflow would ask a server that is gone for minutes, while a copy of the model is at hand.
     prepare_environment(MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", MLFLOW_HTTP_REQUEST_TIMEOUT="10")
-    address = options.mlflow or mlflow_address() or embedded_mlflow()
+    address = _mlflow_url(options)
     check_address(address)
     return RegistryModels(address, options.model or tracking.model)
+
+
+def _mlflow_url(options: ServeOptions) -> str:
+    """Return the address of the MLflow whose alias is followed where no store is at hand."""
+    return options.mlflow or mlflow_address() or embedded_mlflow()
 
 
 def _records(options: ServeOptions) -> "Records":
@@ -87,7 +92,7 @@ def _records(options: ServeOptions) -> "Records":
     from tasks.service.live_records import keep_pictures, live_records
 
     if options.config is None:
-        return live_records(None)
+        return live_records(None, "" if options.store else _mlflow_url(options))
     settings = read_settings(options.config, options.changes)
     inbox = read_operations(options.config, options.changes).inbox
     return keep_pictures(live_records(settings.tracking), inbox, (settings.source.url, settings.store.url))

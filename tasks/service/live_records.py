@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from configs.environment import embedded_mlflow
+from configs.credentials import local_mlflow
+from configs.environment import embedded_mlflow, home, prepare_environment
 from configs.schema import Tracking
 from configs.servers import Inbox as InboxSettings
 from tasks.service.drifting import DayReport
@@ -17,22 +18,25 @@ from tasks.serving.live_agreement import keep_comparison
 from tasks.stores.inbox import open_inbox
 from tasks.stores.tracking import runs
 
+#: What the page for people links to, as files of the run in which the model was trained.
+PAGES = {"model card": "evaluation/model-card.html", "evaluation report": "evaluation/report.html"}
 #: The tag of such a run; its value is the day.
 DAY_TAG = "pedigree.live"
 
 
-def live_records(tracking: Tracking | None) -> Records:
+def live_records(tracking: Tracking | None, registry: str = "") -> Records:
     """Return what tells Prefect of the service, and keeps days and comparisons in the MLflow that runs are kept in.
 
     Args:
         tracking: Where MLflow keeps runs; None to keep nothing there.
+        registry: The MLflow that has the models, where nothing is to be kept in it; empty where none is known.
 
     Returns:
         The records.
     """
     events = prefect_records()
     if tracking is None:
-        return events
+        return replace(events, find_pages=partial(find_pages, registry)) if registry else events
     url = tracking.url or embedded_mlflow()
 
     def on_day(report: DayReport) -> None:
@@ -40,7 +44,23 @@ def live_records(tracking: Tracking | None) -> Records:
         events.on_day(report)
         record_day(url, tracking.experiment, report)
 
-    return Records(on_day, partial(record_shadow, url), events.on_refusal)
+    return Records(on_day, partial(record_shadow, url), events.on_refusal, find_pages=partial(find_pages, url))
+
+
+def find_pages(url: str, run_id: str) -> Mapping[str, str]:
+    """Find where people see how a model came about.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run in which it was trained.
+
+    Returns:
+        The addresses by the pages' names; none where that MLflow has no pages, or does not have the run.
+    """
+    if address := local_mlflow(home()):
+        prepare_environment(PEDIGREE_MLFLOW_PAGES=address)
+    pages = {name: runs.file_page(url, run_id, path) for name, path in PAGES.items()}
+    return {name: page for name, page in pages.items() if page}
 
 
 def keep_pictures(records: Records, settings: InboxSettings, apart_from: Sequence[str]) -> Records:

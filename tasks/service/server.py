@@ -33,6 +33,7 @@ from tasks.service.collecting.recent_answers import RecentAnswers
 from tasks.service.drifting import DayReport, DriftWatch
 from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
+from tasks.service.model_pages import ModelPages, PageFinder
 from tasks.service.models.following import Follower
 from tasks.service.models.last_good import LastGood
 from tasks.service.models.model_source import Challenger, ModelSource
@@ -55,7 +56,7 @@ _SALT_BYTES = 16
 
 @dataclass(frozen=True)
 class Records:
-    """Where it is kept what the service learns of live photographs.
+    """Where it is kept what the service learns of live photographs, and where it is shown how a model came about.
 
     Attributes:
         on_day: Is told what each day's photographs showed.
@@ -63,6 +64,7 @@ class Records:
         on_refusal: Is told which champion does not serve, and why.
         collecting: How many photographs are kept whose senders agreed.
         inbox: Where they are kept; None keeps none.
+        find_pages: Finds where MLflow shows a model's card; None where no MLflow is known.
     """
 
     on_day: Callable[[DayReport], None] = lambda _report: None
@@ -70,6 +72,7 @@ class Records:
     on_refusal: Callable[[ModelIdentity, str], None] = lambda _champion, _reason: None
     collecting: InboxSettings = field(default_factory=InboxSettings)
     inbox: Inbox | None = None
+    find_pages: PageFinder | None = None
 
 
 #: Nothing is kept beside the log and the metrics.
@@ -103,6 +106,7 @@ class Service:
         self.state.explainer.start()
         self.state.drift.start()
         self.state.shadow.start()
+        self.state.pages.start()
         self.state.feedback.collector.start()
         tell(self.address)
         try:
@@ -114,6 +118,7 @@ class Service:
             self.state.explainer.stop()
             self.state.drift.stop()
             self.state.shadow.stop()
+            self.state.pages.stop()
             self.state.answering.close()
             self.state.feedback.collector.stop()
             if self.state.follower.model:
@@ -205,8 +210,19 @@ def open_service(
     collector = Collector(records.collecting, records.inbox, partial(_is_disputed, shadow), salt, metrics, _write_line)
     observers.append(collector.observe)
     feedback = FeedbackIntake(recent, metrics, log, collector)
+    pages = ModelPages(follower, records.find_pages, settings.follow_seconds, _write_line)
     state = ServiceState(
-        settings, follower, answering, metrics, Access(keys), Memory(settings), explainer, drift, shadow, feedback
+        settings,
+        follower,
+        answering,
+        metrics,
+        Access(keys),
+        Memory(settings),
+        explainer,
+        drift,
+        shadow,
+        feedback,
+        pages,
     )
     metrics.follow_shadow(shadow.counts)
     metrics.follow(lambda: (follower.model.identity if follower.model else None, state.following_age()))

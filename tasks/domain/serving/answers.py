@@ -25,6 +25,7 @@ class ModelIdentity:
         backbone: The fingerprint of the backbone.
         dataset: The hash of the dataset version that it was trained on.
         trained: When the gate decided about it, in ISO 8601; empty where that is not known.
+        run: The MLflow run in which it was trained; empty where that is not known. Answers do not name it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ModelIdentity:
     backbone: str
     dataset: str
     trained: str
+    run: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -50,7 +52,8 @@ class ModelIdentity:
         return {name: getattr(self, name) for name in _NAMES} | {"trained": self.trained or None}
 
 
-_NAMES = tuple(part.name for part in fields(ModelIdentity))
+# What the run is good for, its pages in MLflow, is not for everybody who gets an answer.
+_NAMES = tuple(part.name for part in fields(ModelIdentity) if part.name != "run")
 
 
 @dataclass(frozen=True, slots=True)

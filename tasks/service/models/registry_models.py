@@ -63,7 +63,7 @@ class RegistryModels:
         head, dataset, backbone = (version.tags[name] for name in _TAGS)
         decision = version.tags.get("pedigree.decision", "")
         number = int(decision) if decision.isdecimal() else 0
-        return ModelIdentity(self.name, version.number, number, head, backbone, dataset, "")
+        return ModelIdentity(self.name, version.number, number, head, backbone, dataset, "", version.run_id)
 
     def package(self, identity: ModelIdentity, backbone: str) -> "Package":
         """Read a version's files, and hold them against the hashes that its tags name.

@@ -211,6 +211,7 @@ def _identify(entry: Decision, name: str, decision: int, trained: str) -> ModelI
         backbone=entry.backbone,
         dataset=entry.dataset,
         trained=trained,
+        run=entry.run_id,
     )
 
 

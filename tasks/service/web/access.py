@@ -95,7 +95,7 @@ class Access:
                 this machine's, as a page of another site does that has its name lead here.
         """
         if not self._hashes:
-            if not is_loopback(_host(headers.get("host", ""))):
+            if not is_loopback(read_host(headers.get("host", ""))):
                 raise ServiceProblemError(ProblemKind.WRONG_HOST, "Without a key it answers as localhost only.")
         elif not (
             _is_open(path) or self.knows(headers) or (_is_for_people(path) and self._matches(_password(headers)))
@@ -146,6 +146,6 @@ def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
-def _host(header: str) -> str:
-    """Return the name in a Host header without its port."""
+def read_host(header: str) -> str:
+    """Return the name in a Host header, or in an address, without its port."""
     return header[1:].partition("]")[0] if header.startswith("[") else header.partition(":")[0]

@@ -10,6 +10,7 @@ from tasks.service.collecting.feedback_intake import FeedbackIntake
 from tasks.service.drifting import DriftWatch
 from tasks.service.explaining import Explainer
 from tasks.service.metrics import Metrics
+from tasks.service.model_pages import ModelPages
 from tasks.service.models.following import Follower
 from tasks.service.models.served_model import ServedModel
 from tasks.service.shadowing import Shadow
@@ -32,6 +33,7 @@ class ServiceState:
         drift: Keeps a sample of the pictures of a day.
         shadow: Compares the challenger that waits with the champion.
         feedback: Takes what people say of answers.
+        pages: Knows where MLflow shows the model's card.
         draining: Whether the service is about to stop.
     """
 
@@ -45,6 +47,7 @@ class ServiceState:
     drift: DriftWatch
     shadow: Shadow
     feedback: FeedbackIntake
+    pages: ModelPages
     draining: bool = False
 
     def model(self) -> ServedModel:

@@ -22,6 +22,7 @@ _HAS_VERSION = """SELECT 1 FROM model_versions WHERE workspace = 'default' AND n
 _SOURCE = "SELECT source FROM model_versions WHERE workspace = 'default' AND name = ? AND version = ?"
 _OPEN_RUNS = """SELECT 1 FROM runs JOIN experiments USING (experiment_id)
     WHERE experiments.name = ? AND runs.status = 'RUNNING' AND runs.lifecycle_stage = 'active'"""
+_EXPERIMENT = "SELECT experiment_id FROM runs WHERE run_uuid = ?"
 _IS_ACTIVE = "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
 _ALIASES = "SELECT alias, version FROM registered_model_aliases WHERE workspace = 'default' AND name = ?"
 _TAGS = "SELECT key, value FROM registered_model_tags WHERE workspace = 'default' AND name = ?"
@@ -82,6 +83,12 @@ class EmbeddedRegistry:
         """Check whether any run of an experiment has not ended."""
         with self._reading() as database:
             return _finds(database, _OPEN_RUNS, experiment)
+
+    def experiment(self, run_id: str) -> str:
+        """Return the number of the experiment that a run belongs to; empty where there is no such run."""
+        with self._reading() as database:
+            row = database.execute(_EXPERIMENT, (run_id,)).fetchone()
+        return str(row[0]) if row else ""
 
     def tag_model(self, name: str, key: str, text: str) -> None:
         """Set a tag of a registered model, if there is such a model.

@@ -225,14 +225,18 @@ def file_page(url: str, run_id: str, name: str) -> str:
         name: The file's name.
 
     Returns:
-        The address; empty where MLflow is a database that has no pages.
+        The address; empty where MLflow is a database that has no pages, or does not have the run.
     """
     pages = mlflow_pages(url)
     if not pages:
         return ""
-    with mlflow_at(url) as client:
-        experiment = client.get_run(run_id).info.experiment_id
-    return f"{shown(pages).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{quote(name)}"
+    if has_known_layout(url):
+        experiment = EmbeddedRegistry(url).experiment(run_id)
+    else:
+        with mlflow_at(url) as client:
+            experiment = client.get_run(run_id).info.experiment_id
+    run = f"{shown(pages).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
+    return f"{run}/artifacts/{quote(name)}" if experiment else ""
 
 
 def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:

@@ -10,6 +10,7 @@ import pytest
 import typer
 import yaml
 
+from configs.environment import mlflow_pages
 from configs.load import read_operations, read_settings
 from flows.cli.app import app
 from infra.local_stack import health, servers
@@ -97,6 +98,18 @@ def test_the_settings_are_those_of_the_stack() -> None:
     grace = int(SERVICES["service"]["stop_grace_period"].removesuffix("s"))
     assert grace > operations.serve.drain_seconds + _LAST_ANSWER
     assert SERVICES["service"]["environment"]["PEDIGREE_CORES"] == SERVICES["service"]["cpus"]
+
+
+def test_links_to_mlflow_lead_where_browsers_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of the service and of Prefect link to the published port: no browser knows the containers' name for it."""
+    tracking = read_settings(FOLDER / "settings.yaml").tracking
+    for name in ("service", "worker"):
+        with monkeypatch.context() as patch:
+            for variable, value in SERVICES[name]["environment"].items():
+                if variable.startswith("PEDIGREE_MLFLOW_"):
+                    patch.setenv(variable, value)
+            published = mlflow_pages(tracking.url).removeprefix("http://")
+        assert f"{published}:5000" in SERVICES["mlflow"]["ports"]
 
 
 def test_what_is_named_is_there() -> None:

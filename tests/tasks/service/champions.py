@@ -29,7 +29,7 @@ from tasks.modeling.backbone.self_test import examine_machine
 from tasks.modeling.head.head import Head
 from tasks.service.live_records import keep_pictures
 from tasks.service.models.store_models import StoreModels
-from tasks.service.server import NO_RECORDS, Service, open_service
+from tasks.service.server import NO_RECORDS, Records, Service, open_service
 from tasks.stores.store import Store
 from tests.servers import wait_until
 
@@ -157,10 +157,12 @@ def damage(path: Path) -> None:
 
 
 @contextmanager
-def serving(store: ChampionStore, inbox: str = "", /, **settings: object) -> Iterator[tuple[Service, httpx.Client]]:
+def serving(
+    store: ChampionStore, inbox: str = "", records: Records = NO_RECORDS, /, **settings: object
+) -> Iterator[tuple[Service, httpx.Client]]:
     """Serve a store's champion on a free port, with an inbox where one is named, and wait until it is ready."""
     section = Serve.model_validate({"port": 0, **settings})
-    records = keep_pictures(NO_RECORDS, Inbox(url=inbox, random_share=0), [store.url])
+    records = keep_pictures(records, Inbox(url=inbox, random_share=0), [store.url])
     service = open_service(StoreModels(store.store, "dogs"), section, records=records)
     thread = Thread(target=service.run, args=(lambda _address: None,))
     thread.start()

@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from tasks.service.models.served_model import Observation
 from tasks.service.web.bodies import Body
 from tasks.service.web.front import problem_headers
 from tasks.service.web.page.page_feedback import read_form, thank
+from tasks.service.web.page.page_links import choose_links
 from tasks.service.web.page.page_text import (
     ShownAnswer,
     describe_answers,
@@ -40,6 +42,29 @@ _POLICY = (
     "default-src 'self'; img-src 'self' data:; form-action 'self'; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+
+
+# A browser sends a chosen file again, and forgets it with the page that a plain form leads to.
+_KEPT, _LOST = "your photograph is still chosen.", "choose your photograph anew."
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What one page says beside its form and the model.
+
+    Attributes:
+        shown: The answers.
+        problem: Why there is none; None where nothing is wrong.
+        again: What to do with the photograph where the problem may pass.
+        thanks: What is said after feedback.
+        status: The HTTP status where nothing is wrong.
+    """
+
+    shown: Sequence[ShownAnswer] = ()
+    problem: ServiceProblem | None = None
+    again: str = ""
+    thanks: str = ""
+    status: int = 200
 
 
 class _File(NamedTuple):
@@ -60,8 +85,8 @@ def build_page_routes(state: ServiceState) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
-    async def show() -> Response:
-        return _render(state, _present(state))
+    async def show(request: Request) -> Response:
+        return _render(state, request, _Content())
 
     @router.post("/")
     async def ask(request: Request) -> Response:
@@ -77,10 +102,11 @@ def build_page_routes(state: ServiceState) -> APIRouter:
                 state, request, why=True, asked=state.feedback.collector.consent, observer=observer
             )
         except ServiceProblemError as error:
-            return _render(state, _present(state), problem=error.problem)
+            return _render(state, request, _Content(problem=error.problem, again=_KEPT if observer is None else _LOST))
         shown = [show_answer(answer, pictures.get(answer.id, "")) for answer in answers]
         usable = any(answer.problem is None for answer in answers)
-        return _render(state, model.identity, shown, status=200 if usable else ProblemKind.UNUSABLE.status)
+        content = _Content(shown, status=200 if usable else ProblemKind.UNUSABLE.status)
+        return _render(state, request, content, model.identity)
 
     @router.get("/static/{name}")
     async def read_static(name: str) -> Response:
@@ -104,10 +130,10 @@ def _add_feedback(router: APIRouter, state: ServiceState) -> None:
             name, feedback = read_form(await body.read())
             judged = state.feedback.take(name, feedback)
         except ServiceProblemError as error:
-            return _render(state, _present(state), problem=error.problem)
+            return _render(state, request, _Content(problem=error.problem))
         finally:
             body.release()
-        return _render(state, _present(state), thanks=thank(judged.label, feedback))
+        return _render(state, request, _Content(thanks=thank(judged.label, feedback)))
 
 
 def _present(state: ServiceState) -> ModelIdentity | None:
@@ -115,22 +141,20 @@ def _present(state: ServiceState) -> ModelIdentity | None:
 
 
 def _render(
-    state: ServiceState,
-    model: ModelIdentity | None,
-    shown: list[ShownAnswer] | None = None,
-    problem: ServiceProblem | None = None,
-    status: int = 200,
-    thanks: str = "",
+    state: ServiceState, request: Request, content: _Content, answered_by: ModelIdentity | None = None
 ) -> Response:
-    sentence = describe_problem(problem) if problem else thanks or describe_answers(shown or [])
-    settings = state.settings
+    problem, thanks = content.problem, content.thanks
+    sentence = describe_problem(problem, content.again) if problem else thanks or describe_answers(content.shown)
+    settings, model = state.settings, answered_by or _present(state)
+    pages = state.pages.pages_of(model) if model else {}
     page = open_templates(_HERE / "templates").get_template("page.html.j2")
     text = page.render(
         title=f"{sentence or 'What does this photograph show?'} | Pedigree",
         sentence=sentence,
         kind="problem" if problem else "thanks" if thanks else "heard",
-        shown=shown or [],
+        shown=content.shown,
         facts=describe_model(model) if model else [],
+        links=choose_links(pages, request, has_keys=state.access.has_keys),
         too_large=describe_problem(
             ServiceProblem(ProblemKind.TOO_LARGE, f"A request has at most {settings.max_megabytes} megabytes.")
         ),
@@ -141,7 +165,7 @@ def _render(
         static=lambda name: _static()[name].address,
     )
     headers = {"Content-Security-Policy": _POLICY} | (problem_headers(problem) if problem else {})
-    return HTMLResponse(text, problem.kind.status if problem else status, headers)
+    return HTMLResponse(text, problem.kind.status if problem else content.status, headers)
 
 
 @cache

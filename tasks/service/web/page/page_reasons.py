@@ -65,7 +65,7 @@ def _describe_class(facts: Mapping[str, Any]) -> str:
         return f"{told}, and was never tested on it."
     tested = _count(facts["test_images"], "test image")
     told = f"{told}, and recognised {_share(facts['recall'])} of {tested}."
-    if not facts["worst_slice"]:
+    if not facts["worst_slice"] or facts["worst_recall"] == 1:
         return told
     return f"{told} It does worst with {facts['worst_slice']}: {_share(facts['worst_recall'])}."
 

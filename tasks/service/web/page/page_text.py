@@ -142,11 +142,12 @@ def describe_answers(shown: Sequence[ShownAnswer]) -> str:
     return " ".join(f"Photograph {number}: {answer.sentence}" for number, answer in enumerate(shown, 1))
 
 
-def describe_problem(problem: ServiceProblem) -> str:
+def describe_problem(problem: ServiceProblem, again: str = "") -> str:
     """Say in words what went wrong, and when to try again.
 
     Args:
         problem: The problem.
+        again: How to try again, as the end of a sentence.
 
     Returns:
         One to three sentences.
@@ -157,7 +158,7 @@ def describe_problem(problem: ServiceProblem) -> str:
     if problem.retry_after is None:
         return told
     seconds = "1 second" if problem.retry_after == 1 else f"{problem.retry_after} seconds"
-    return f"{told} Try again in {seconds}."
+    return f"{told} Try again in {seconds}{f': {again}' if again else '.'}"
 
 
 def describe_model(model: ModelIdentity) -> list[Fact]:

@@ -51,6 +51,9 @@ def test_the_alias_is_followed_and_files_are_held_against_tags(
     follower.look()
     assert follower.model
     assert (follower.model.identity.version, follower.model.identity.decision) == (version, 7)
+    registered = registry.version_numbered(url, "dogs", version)
+    assert registered
+    assert follower.model.identity.run == registered.run_id
     probabilities = follower.model.predict(champions.files[0]).probabilities
     assert probabilities == champions.expected(first)[champions.files[0]]
     newer = register(champions, second, url, tmp_path / "second")

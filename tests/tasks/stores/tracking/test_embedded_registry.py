@@ -103,6 +103,18 @@ def test_both_ways_read_the_same(original: Path, monkeypatch: pytest.MonkeyPatch
     assert ours == answers()
 
 
+def test_both_ways_name_the_same_page(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of a run's file has the number of the run's experiment; a run that is not there has no page."""
+    url = f"sqlite:///{original}"
+    monkeypatch.setenv("PEDIGREE_HOME", str(original.parent))
+    monkeypatch.setenv("PEDIGREE_MLFLOW_PAGES", "http://127.0.0.1:5000/")
+    page = runs.file_page(url, run_of(original), "a b.html")
+    assert page == f"http://127.0.0.1:5000/#/experiments/0/runs/{run_of(original)}/artifacts/a%20b.html"
+    assert runs.file_page(url, "none", "a b.html") == ""
+    monkeypatch.setattr(runs, "has_known_layout", lambda _url: False)
+    assert runs.file_page(url, run_of(original), "a b.html") == page
+
+
 @pytest.mark.parametrize(
     "act",
     [

@@ -40,7 +40,8 @@ const ask = async () => {
     const response = await fetch("/", { method: "POST", body: new FormData(form), headers, signal });
     if (!response.headers.get("content-type").startsWith("text/html")) {
       const problem = await response.json();
-      return say(`${problem.title}. ${problem.detail}`, "problem");
+      const again = response.headers.has("retry-after") ? " Try again in a moment: your photograph is still chosen." : "";
+      return say(`${problem.title}. ${problem.detail}${again}`, "problem");
     }
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (signal.aborted) return;
@@ -49,7 +50,7 @@ const ask = async () => {
     part("answer").scrollIntoView({ block: "nearest" });
     part("answer").querySelectorAll(".picture").forEach((place, number) => draw(files[number], place));
   } catch {
-    if (!signal.aborted) say("The service cannot be reached. Try again in a moment.", "problem");
+    if (!signal.aborted) say("The service cannot be reached. Try again in a moment: your photograph is still chosen.", "problem");
   }
 };
 

@@ -41,6 +41,10 @@ def test_what_is_not_known_is_not_told() -> None:
     assert reasons
     assert reasons.known == "The model learned beagle from 1 training image, and recognised 100% of 1 test image."
     assert reasons.unusual == "The photograph is not unusual for this model."
+    perfect = FACTS | {"recall": 1.0, "worst_recall": 1.0}
+    without_worst = show_reasons(replace(ANSWER, why=WHY | {"class": perfect}))
+    assert without_worst
+    assert without_worst.known.endswith("and recognised 100% of 12 test images.")
     untested = show_reasons(replace(ANSWER, why=WHY | {"class": few | {"test_images": 0, "recall": None}}))
     assert untested == Reasons(
         reasons.alike, "The model learned beagle from 1 training image, and was never tested on it.", ""

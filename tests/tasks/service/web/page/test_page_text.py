@@ -52,6 +52,8 @@ def test_a_problem_says_when_to_try_again() -> None:
         "The service is busy. 34 photographs are at work or wait. Try again in 3 seconds."
     )
     assert describe_problem(replace(busy, retry_after=1)).endswith("Try again in 1 second.")
+    assert describe_problem(busy, "choose it anew.").endswith("Try again in 3 seconds: choose it anew.")
+    assert describe_problem(UNUSABLE, "choose it anew.").endswith("format.")
     assert describe_problem(ServiceProblem(ProblemKind.EMPTY_BODY, "x")) == "Choose a photograph first."
 
 
