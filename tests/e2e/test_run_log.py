@@ -99,7 +99,7 @@ def test_the_run_log_shows_in_every_process(settings: Path) -> None:
 
 def test_a_comparison_of_cuts_shows_no_lines_of_prefect(settings: Path) -> None:
     """The terminal has each step's line once, also where the command needs the flow's stage itself."""
-    (settings.parent / "photos").mkdir()
+    draw_dogs(settings.parent, range(1))
     command = [str(PEDIGREE), "backbone", "compare", "-c", str(settings)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=settings.parent)  # noqa: S603
     assert done.returncode == 2

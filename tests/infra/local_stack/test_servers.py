@@ -121,7 +121,7 @@ def test_every_kind_of_command_gets_in(guarded: Guarded) -> None:
     notified = guarded.pedigree(
         "notify", *config, "--set", "notify.channels=[webhook]", PEDIGREE_WEBHOOK_URL="http://a/b"
     )
-    assert len(json.loads(notified.stdout)["automations"]) == 5, notified.stderr
+    assert len(json.loads(notified.stdout)["automations"]) == 7, notified.stderr
 
 
 @pytest.mark.usefixtures("completed_run")
