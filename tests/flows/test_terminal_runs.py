@@ -28,9 +28,11 @@ from tasks.stores.objects.object_store import open_bucket
 from tests.servers import ROOT, PrefectServer, wait_until
 from tests.tls import losing_answers
 
-# The command line as a user runs it, which stops for good when the source has been listed.
+# The command line as a user runs it, which stops for good when the source has been listed. Tests may run under nohup,
+# whose children would ignore a closed terminal.
 COMMAND = """
-import sys, threading
+import signal, sys, threading
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from tasks.stores.tables.snapshots import SnapshotStore
 def stop(*_arguments):
     print("it works", flush=True)
