@@ -42,12 +42,14 @@ def snapshot(source: Source, store_settings: schema.Store, as_of: str = "") -> S
     if as_of:
         return _former_snapshot(source.url, store.snapshots, as_of)
     listing = look_up_source(source)
-    if adopted := adopt_former_source(source.url, listing.rows, listing.facts.taken, store):
-        log_line(adopted)
     listed, answered = listing.rows, store.processed_snapshots.last(source.url)
     former = replace(listing.facts, answered=answered)
     if is_answered(store.known_results, former):
         return former
+    if adopted := adopt_former_source(source.url, listed, former.taken, store):
+        log_line(adopted)
+        answered = store.processed_snapshots.last(source.url)
+        former = replace(former, answered=answered)
     versions = store.known_results.table_versions("snapshot")
     last, previous = store.snapshots.listings(source.url, answered)
     if not listed.num_rows:

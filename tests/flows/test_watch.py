@@ -18,6 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.concurrency.sync import concurrency
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Pending, Running, Scheduled
@@ -150,7 +151,9 @@ def test_a_look_waits_for_no_dead_retraining(client: SyncPrefectClient, settings
     poll_result = run_watch(elsewhere)
     assert poll_result.state == "Started", poll_result
     name = poll_result.why.rpartition("retraining ")[2]
-    (started,) = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate({"name": {"any_": [name]}}))
+    # Another test's retraining of the same minute has the same name.
+    named = FlowRunFilter.model_validate({"name": {"any_": [name]}})
+    started, *_ = client.read_flow_runs(flow_run_filter=named, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
     client.set_flow_run_state(started.id, Running(), force=True)
     assert f"the retraining {name} works" in run_watch(elsewhere).why
     for dead in (run, started):

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from tasks.modeling.backbone.imagenet_file import IMAGENET_FILE, describe_ways_o
 
 
 @pytest.fixture
-def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Folder of Keras's that is empty, on a machine whose proxy refuses every connection."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
-    return tmp_path
+    # Nobody listens there, and nobody else can begin to.
+    with socket.socket() as proxy:
+        proxy.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        yield tmp_path
 
 
 def test_without_a_network_each_way_out_says_what_it_is_good_for(keras_home: Path) -> None:
