@@ -14,9 +14,7 @@ from tasks.service.drifting import DayReport
 from tasks.service.models.model_source import Challenger
 from tasks.service.prefect_events import prefect_records
 from tasks.service.server import Records
-from tasks.serving.live_agreement import keep_comparison
 from tasks.stores.inbox import open_inbox
-from tasks.stores.tracking import runs
 
 #: What the page for people links to, as files of the run in which the model was trained.
 PAGES = {"model card": "evaluation/model-card.html", "evaluation report": "evaluation/report.html"}
@@ -57,6 +55,9 @@ def find_pages(url: str, run_id: str) -> Mapping[str, str]:
     Returns:
         The addresses by the pages' names; none where that MLflow has no pages, or does not have the run.
     """
+    # What writes to MLflow is imported when it is needed: a service is to be ready soon.
+    from tasks.stores.tracking import runs
+
     if address := local_mlflow(home()):
         prepare_environment(PEDIGREE_MLFLOW_PAGES=address)
     pages = {name: runs.file_page(url, run_id, path) for name, path in PAGES.items()}
@@ -91,6 +92,8 @@ def record_day(url: str, experiment: str, report: DayReport) -> None:
         experiment: The experiment's name.
         report: The report.
     """
+    from tasks.stores.tracking import runs
+
     tags = {
         DAY_TAG: report.day,
         "pedigree.version": report.version,
@@ -121,4 +124,6 @@ def record_shadow(url: str, challenger: Challenger, comparison: Mapping[str, Any
         challenger: The challenger.
         comparison: The comparison.
     """
+    from tasks.serving.live_agreement import keep_comparison
+
     keep_comparison(url, challenger.run, comparison)
