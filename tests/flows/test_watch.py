@@ -152,8 +152,8 @@ def test_a_look_waits_for_no_dead_retraining(client: SyncPrefectClient, settings
     assert poll_result.state == "Started", poll_result
     name = poll_result.why.rpartition("retraining ")[2]
     # Another test's retraining of the same minute has the same name.
-    named = FlowRunFilter.model_validate({"name": {"any_": [name]}})
-    started, *_ = client.read_flow_runs(flow_run_filter=named, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
+    by_name = FlowRunFilter.model_validate({"name": {"any_": [name]}})
+    started, *_ = client.read_flow_runs(flow_run_filter=by_name, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
     client.set_flow_run_state(started.id, Running(), force=True)
     assert f"the retraining {name} works" in run_watch(elsewhere).why
     for dead in (run, started):

@@ -74,16 +74,16 @@ def test_a_champion_of_onnxruntime_needs_neither_tensorflow_nor_mlflow(
 
 
 @pytest.mark.parametrize(
-    ("options", "named"),
+    ("options", "remedy"),
     [
         (("--store", "store", "--host", "0.0.0.0"), "PEDIGREE_SERVE_KEY"),  # noqa: S104 - refused
         (("--mlflow", "nonsense"), "http://…"),
     ],
 )
-def test_what_cannot_be_served_so_is_an_error_of_settings(options: Sequence[str], named: str) -> None:
+def test_what_cannot_be_served_so_is_an_error_of_settings(options: Sequence[str], remedy: str) -> None:
     """An address that others reach without a key, and one that is none of MLflow: exit code 2 and one sentence."""
     command = [sys.executable, "-c", COMMAND, "serve", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 2
-    assert named in done.stderr
+    assert remedy in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -49,5 +49,5 @@ def test_a_run_that_says_nothing_more_is_called_crashed(prefect_server: PrefectS
         assert crashed.state
         assert "its machine or its worker is gone" in str(crashed.state.message)
         assert client.read_flow_run(runs["ended"].id).state_name == "Promoted"
-        others = client.read_flow_run(runs["another's"].id)
-        assert others.state_type == StateType.RUNNING, others.state
+        foreign_run = client.read_flow_run(runs["another's"].id)
+        assert foreign_run.state_type == StateType.RUNNING, foreign_run.state

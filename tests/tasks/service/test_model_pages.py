@@ -32,20 +32,20 @@ def test_the_page_links_to_the_card_of_the_model_that_serves(
     (tmp_path / "home").mkdir()
     url = mlflow_database(tmp_path / "home")
     assert url == embedded_mlflow()
-    first, second = (runs.start_run(url, "dogs", {}, {}) for _ in range(2))
-    champions.promote(champions.head(1), first)
+    run_id, next_run_id = (runs.start_run(url, "dogs", {}, {}) for _ in range(2))
+    champions.promote(champions.head(1), run_id)
     with serving(champions, "", Records(find_pages=partial(find_pages, url)), follow_seconds=0.1) as (_, client):
         wait_until(lambda: ready(client) and links(client), 60, "links", pause=0.05)
         start = f"{PAGES}/#/experiments/1/runs"
         files = ("evaluation/model-card.html", "evaluation/report.html")
-        assert links(client) == [f"{start}/{first}/artifacts/{name}" for name in files]
+        assert links(client) == [f"{start}/{run_id}/artifacts/{name}" for name in files]
         policy = client.get("/").headers["content-security-policy"]
         assert PAGES not in policy
         passed_on = client.get("/", headers={"X-Forwarded-For": "203.0.113.9"})
         assert PAGES not in passed_on.text
-        assert first not in passed_on.text + ask(client, champions.files[0]).text + client.get("/version").text
-        champions.promote(champions.head(2), second)
-        wait_until(lambda: any(second in link for link in links(client)), 60, "the second run", pause=0.05)
+        assert run_id not in passed_on.text + ask(client, champions.files[0]).text + client.get("/version").text
+        champions.promote(champions.head(2), next_run_id)
+        wait_until(lambda: any(next_run_id in link for link in links(client)), 60, "the second run", pause=0.05)
         champions.promote(champions.head(3), "run-that-is-gone")
         wait_until(lambda: not links(client), 60, "no links", pause=0.05)
 
