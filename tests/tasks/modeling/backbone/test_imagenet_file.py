@@ -15,6 +15,8 @@ from tasks.modeling.backbone.imagenet_file import IMAGENET_FILE, describe_ways_o
 def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Folder of Keras's that is empty, on a machine whose proxy refuses every connection."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    # urllib remembers the proxies of its first request in a process.
+    monkeypatch.setattr("urllib.request._opener", None)
     # Nobody listens there, and nobody else can begin to.
     with socket.socket() as proxy:
         proxy.bind(("127.0.0.1", 0))
