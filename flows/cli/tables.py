@@ -257,11 +257,12 @@ def render_dry_run(run: "DryRun") -> RenderableType:
     if run.would == "train":
         lines.append(f"parent version {dataset.parent[:SHORT]}" if dataset.parent else "the first version")
         lines.append(
-            f"{count(run.embedded, 'image')} through the network, in {run.seconds['embedding'] + 1:,.0f} seconds on "
-            "this machine at most; then a head is trained and decided about"
+            f"{count(run.embedded, 'image')} through the network, in "
+            f"{count(round(run.seconds['embedding'] + 1), 'second')} on this machine at most; then a head is trained "
+            "and decided about"
         )
     lines.append(
-        f"looked at in {run.seconds['photographs']:,.0f} seconds, and nothing was kept: no image, split, version or "
-        "decision"
+        f"looked at in {count(round(run.seconds['photographs']), 'second')}, and nothing was kept: no image, split, "
+        "version or decision"
     )
     return Group(head, *(Padding(Text(visible(line)), (0, 0, 0, 2)) for line in lines))
