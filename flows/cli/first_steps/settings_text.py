@@ -1,17 +1,16 @@
 """The settings file of somebody who begins: four answers, and comments that say what else there is."""
 
-import json
-import re
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import yaml
 
 from configs.errors import SettingsError
 from configs.gate_rules import DEFAULT_RULES
 
 #: The ways in which photographs may be labelled, as they are answered.
 FOLDERS, MANIFEST, METADATA = "folders", "manifest", "metadata"
-# What YAML reads as the very text that it is.
-_PLAIN = re.compile(r"[\w./~@+-][\w./~@+ -]*(:(?=\S)[\w./~@+ -]*)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def write_settings_text(answers: Answers, schema: str, command: str) -> str:
 
 
 def _scalar(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return yaml.safe_dump(text, allow_unicode=True, width=math.inf).removesuffix("\n").removesuffix("\n...")
 
 
 def _store(store: str) -> Sequence[str]:

@@ -165,7 +165,8 @@ def check_address(url: str) -> None:
         SettingsError: It is neither a server's nor that of a database file.
     """
     if not url.startswith((SQLITE, *_SERVERS)):
-        message = f"{shown(url)} is no address of MLflow: write http://…, https://… or sqlite:///path/mlflow.db."
+        remedy = "set tracking.url to http://…, https://… or sqlite:///path/mlflow.db"
+        message = f"{shown(url)} is no address of MLflow: {remedy}."
         raise SettingsError(message)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
@@ -49,8 +49,12 @@ def test_every_comment_can_be_taken_as_a_setting(tmp_path: Path) -> None:
 
 
 @given(st.text(min_size=1).filter(lambda text: text.isprintable()))
+@example("Null")
+@example("~")
+@example("on")
+@example("2026-11-30")
 def test_any_name_of_a_folder_is_written_as_it_is(source: str) -> None:
-    """Colons, quotes, number signs and brackets in a path are no YAML."""
+    """Colons, quotes, number signs and brackets in a path, and YAML's own words, are text."""
     text = write_settings_text(replace(ANSWERS, source=source), "schema.json", "pedigree")
     assert read_yaml(text, "the text")["source"]["url"] == source
 
