@@ -13,7 +13,7 @@ RUN := $(VENV)/bin
 INSTALL := $(RUN)/uv pip install --quiet --python $(RUN)/python
 COMPILE := $(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 
-.PHONY: help demo test reproduce-check soak check format lock backbone install install-dev
+.PHONY: help demo test reproduce-check soak check format lock wheel backbone install install-dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ lock: $(VENV)/.done-uv ## Pin every dependency again; UPGRADE=--upgrade takes th
 	$(COMPILE) $(UPGRADE) pyproject.toml -o infra/requirements.lock
 	$(COMPILE) $(UPGRADE) --extra dev -c infra/requirements.lock pyproject.toml -o infra/requirements-dev.lock
 	$(COMPILE) $(UPGRADE) -c infra/requirements-dev.lock infra/bootstrap.in -o infra/bootstrap.lock
+
+wheel: $(VENV)/.done-uv ## Build the wheel into dist/
+	@$(RUN)/python -m hatchling build --target wheel --directory dist
 
 backbone: install ## Make the demo's small backbone again
 	@$(RUN)/python -m infra.scripts.demo_backbone

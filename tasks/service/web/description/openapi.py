@@ -223,7 +223,7 @@ VERSION: dict[str, Any] = _route(
         200: {
             "description": "Versions and hashes.",
             "content": _text(
-                {"pedigree": "0.1.0", "python": "3.11.9", "engine": "tensorflow 2.21.0 onednn=1", "model": _MODEL}
+                {"pedigree": "0.2.0", "python": "3.11.9", "engine": "tensorflow 2.21.0 onednn=1", "model": _MODEL}
             ),
         },
         **_problems(ProblemKind.NO_MODEL),
