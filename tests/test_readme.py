@@ -24,7 +24,7 @@ def test_the_readme_is_read_in_minutes() -> None:
     """The README says what this is, how to try and test it, and where to read on, in 600 to 900 words."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert 600 <= len(text.split()) <= 900
-    assert all(f"\n    {command} " in text for command in ("make demo", "make check", "make test"))
+    assert all(f"\n{command} " in text for command in ("make demo", "make check", "make test"))
 
 
 def commands(group: TyperGroup, prefix: str = "") -> Iterator[tuple[str, TyperCommand]]:
