@@ -72,7 +72,7 @@ def check_disk(places: Mapping[str, Path]) -> Iterator[Finding]:
     Yields:
         One finding for each disk that is short of space, or one for all of them.
     """
-    free = {name: shutil.disk_usage(_existing(folder)).free for name, folder in places.items()}
+    free = {name: shutil.disk_usage(existing_parent(folder)).free for name, folder in places.items()}
     short = {name: space for name, space in free.items() if space < _LITTLE_SPACE}
     remedy = "make room, or set PEDIGREE_HOME and store.url to a larger disk"
     for name, space in short.items():
@@ -81,13 +81,14 @@ def check_disk(places: Mapping[str, Path]) -> Iterator[Finding]:
     if not short:
         yield Finding("disk", "ok", ", ".join(f"{_size(space)} free for {name}" for name, space in free.items()))
     home = places["home"]
-    if os.access(_existing(home), os.W_OK | os.X_OK):
+    if os.access(existing_parent(home), os.W_OK | os.X_OK):
         yield Finding("home folder", "ok", f"{home} can be written")
     else:
         yield Finding("home folder", "fail", f"{home} cannot be written", "set PEDIGREE_HOME to a folder that can")
 
 
-def _existing(folder: Path) -> Path:
+def existing_parent(folder: Path) -> Path:
+    """Return a folder, or its nearest parent that exists."""
     return next(parent for parent in (folder, *folder.parents) if parent.exists())
 
 
@@ -114,8 +115,8 @@ def check_ports(home: Path, host: str, service_port: int) -> Iterator[Finding]:
         if port and str(port) not in running and not _is_free(host if name == "the service" else "127.0.0.1", port)
     }
     if "the service" in taken:
-        message = f"port {service_port} of the service is taken by another program"
-        yield Finding("ports", "warn", message, "set serve.port to a free one, or end what listens there")
+        message = f"port {service_port} of the service is taken by another program: pedigree up takes the next free one"
+        yield Finding("ports", "warn", message, "set serve.port for pedigree serve, or end what listens there")
     elif taken:
         names = ", ".join(f"{port} of {name}" for name, port in taken.items())
         yield Finding("ports", "ok", f"{names} is taken, and pedigree up takes the next one")

@@ -1,5 +1,6 @@
 """What the doctor looks at of Prefect and MLflow, by plain HTTP: neither is imported."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from configs.schema import Settings
 from configs.visible_text import shown
 from infra import stack
 from infra.doctor.finding import Finding
+from infra.doctor.machine import existing_parent
 from infra.local_stack import health
 from infra.orchestration.deployments import POOL
-from tasks.stores.tracking.database import SQLITE, check_database
+from tasks.stores.tracking.database import SQLITE, check_database, database_path
 
 _API = "/api"
 
@@ -58,11 +60,19 @@ def check_mlflow(home: Path, settings: Settings | None) -> Iterator[Finding]:
     if not url:
         yield Finding("mlflow", "ok", "no server runs: runs write into the database in the home folder")
     elif url.startswith(SQLITE):
-        check_database(url)
-        yield Finding("mlflow", "ok", f"{url} can be used")
+        yield Finding("mlflow", "ok", _check_embedded(url))
     elif not health.responds(f"{url.rstrip('/')}/health"):
         message = f"nobody answers at {shown(url)}"
         yield Finding("mlflow", "fail", message, "start that server, or leave tracking.url out to use a database here")
     else:
         health.check_mlflow(url.rstrip("/"), mlflow_login(home, url))
         yield Finding("mlflow", "ok", f"{shown(url)} answers")
+
+
+def _check_embedded(url: str) -> str:
+    """Say whether a database can be used; one that is not there yet is left to the first run, since it takes MLflow."""
+    path = database_path(url)
+    if not path.exists() and os.access(existing_parent(path.parent), os.W_OK | os.X_OK):
+        return f"{url} is not there yet, and the first run can make it"
+    check_database(url)
+    return f"{url} can be used"
