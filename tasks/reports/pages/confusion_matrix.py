@@ -9,8 +9,9 @@ from tasks.domain.evaluation.metrics import Figures
 MATRIX, CORNER = 40, 20
 #: With more classes cells are small, columns have numbers on a phone, and the most confused pairs are listed too.
 DENSE = 12
-# Of the drawing, in pixels: left and top of the cells, the widest and highest cell, and the width of all cells.
-_LEFT, _TOP, _DENSE_TOP, _WIDEST, _HIGHEST, _REACH = 241, 110, 190, 56, 40, 695
+# Of the drawing, in pixels: left and top of the cells, the widest, narrowest and highest cell, and the width that all
+# cells have where they are not too narrow for their numbers.
+_LEFT, _TOP, _DENSE_TOP, _WIDEST, _NARROWEST, _HIGHEST, _REACH = 241, 110, 190, 56, 22, 40, 695
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,17 @@ class ConfusionMatrix:
     @property
     def wide(self) -> float:
         """Return the width of the drawing's cells, in pixels."""
-        return round(min(_WIDEST, _REACH / max(len(self.columns), 1)), 2)
+        return round(min(_WIDEST, max(_NARROWEST, _REACH / max(len(self.columns), 1))), 2)
 
     @property
     def high(self) -> float:
         """Return the height of the drawing's cells, in pixels."""
-        return round(min(_HIGHEST, 1.2 * self.wide), 2)
+        return round(min(_HIGHEST, self.wide), 2)
+
+    @property
+    def right(self) -> int:
+        """Return where the drawing's last column ends, in pixels."""
+        return round(self.left + self.wide * len(self.columns))
 
     @property
     def bottom(self) -> int:

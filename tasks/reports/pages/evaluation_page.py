@@ -20,10 +20,10 @@ from tasks.reports.pages.evaluation_plots import (
     Plot,
     draw_class_recalls,
     draw_differences,
-    draw_learning_curve,
     draw_slice_recalls,
     scale_bins,
 )
+from tasks.reports.pages.learning_curve_plots import draw_gains, draw_learning_curve
 from tasks.reports.pages.template import render
 
 # The most further suggestions what to collect; collect.json has all of them.
@@ -134,8 +134,8 @@ def render_evaluation_report(report: EvaluationReport, thumbnails: Mapping[str, 
         matrix=build_confusion_matrix(evaluation.test.figures),
         pairs=evaluation_plots.rank_confused_pairs(evaluation.test.figures.confused),
         bins=evaluation_plots.scale_bins(evaluation.test.figures.reliability),
-        growth=evaluation_plots.draw_learning_curve(report.curves),
-        gains=evaluation_plots.draw_gains(report.curves),
+        growth=draw_learning_curve(report.curves),
+        gains=draw_gains(report.curves),
         curves=report.curves,
         others=[entry for entry in report.advice if entry.gain is None][:_LISTED],
         hidden=max(0, sum(entry.gain is None for entry in report.advice) - _LISTED),
@@ -158,7 +158,7 @@ def classify_rule(result: RuleResult) -> RuleView:
 
 # Top of the first row and height of each row, in pixels.
 _TOP, _ROW = 72, 26
-_SQUARE, _EMPTY = 670, 110
+_SQUARE, _EMPTY, _WIDTH = 670, 110, 960
 
 
 def draw_figures(report: EvaluationReport) -> dict[str, bytes]:
@@ -171,7 +171,13 @@ def draw_figures(report: EvaluationReport) -> dict[str, bytes]:
         ),
         "classes": _rows("Recall by class, the worst first", draw_class_recalls(figures.classes), about),
         "slices": _rows("Recall by slice, the worst first", draw_slice_recalls(evaluation.test.slices), about),
-        "confusion": _figure("Confusion matrix", about, height=confused.bottom, matrix=confused),
+        "confusion": _figure(
+            "Confusion matrix",
+            about,
+            height=confused.bottom,
+            width=max(_WIDTH, confused.right + 24),
+            matrix=confused,
+        ),
         "calibration": _figure("Calibration", about, height=_SQUARE, bins=scale_bins(figures.reliability)),
         "learning-curve": _figure(
             "Learning curve",
@@ -205,8 +211,7 @@ def _plot_rows(plots: Sequence[Plot]) -> Iterator[tuple[str, object]]:
         yield "axis", plot.ticks
 
 
-def _figure(title: str, about: str, *, height: int, **facts: object) -> str:
+def _figure(title: str, about: str, *, height: int, width: int = _WIDTH, **facts: object) -> str:
     empty: dict[str, object] = dict.fromkeys(("rows", "matrix", "bins", "growth"), ())
-    return render(
-        "figure.svg.j2", title=title, about=about, height=height, **{"nothing": "Nothing to show."} | empty | facts
-    )
+    frame: dict[str, object] = {"title": title, "about": about, "height": height, "width": width}
+    return render("figure.svg.j2", **{"nothing": "Nothing to show."} | empty | frame | facts)

@@ -1,12 +1,10 @@
-"""Plots of the evaluation report: rows of dots with intervals, confused pairs, calibration and learning curves."""
+"""Plots of the evaluation report: rows of dots with intervals, confused pairs, and calibration."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import floor
 from typing import Literal
 
 from configs.gate_rules import FIGURES
-from tasks.domain.evaluation.learning_curves import MORE, LearningCurve, LearningCurves
 from tasks.domain.evaluation.metrics import ClassFigures, ConfusedPair, Measurement, ReliabilityBin
 from tasks.domain.evaluation.paired_tests import PairedDifference
 from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
@@ -15,6 +13,9 @@ from tasks.reports.pages import plot_geometry
 
 # The most rows of a plot, confused pairs, and unknown slices; evaluation.json has all of them.
 _ROWS, _PAIRS, _UNKNOWN = 16, 20, 8
+_DIFFERENCE = ("figure", "challenger", "champion", "difference", "95% interval", "images")
+_CLASS = ("class", "recall", "95% interval", "test images", "precision")
+_SLICE = ("slice", "recall", "95% interval", "test images")
 # The log loss may widen a plot's scale by this factor at most.
 _WIDER = 3
 _NAMES = {
@@ -29,35 +30,39 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of a dot plot: its name, its figures as text, its position, and its style."""
+    """One row of a dot plot: its name, its figures as text, its position, its style, and its cells in a table."""
 
     name: str
     words: str
     dot: plot_geometry.Dot
     look: Literal["better", "worse", "even", "unknown"]
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A dot plot: rows on one scale; ``hidden`` more rows are not shown."""
+    """A dot plot: rows on one scale; ``hidden`` more rows are not shown.
 
+    Attributes:
+        about: What it shows, for people who do not see it, and where a page has only one such plot.
+        title: Its heading on a page that has several such plots; may be empty.
+        head: The first row of its table: what the rows are, then the figures that each of them has.
+        lines: Its rows.
+        ticks: The ticks of their scale.
+        hidden: How many more rows are not shown.
+    """
+
+    about: str
     title: str
+    head: tuple[str, ...]
     lines: tuple[Line, ...]
     ticks: tuple[plot_geometry.Tick, ...]
     hidden: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class LearningCurvePlot:
-    """A learning curve, in percent from the left and from the top: measured points, and the extrapolation."""
-
-    points: tuple[tuple[float, float], ...]
-    future: tuple[float, float]
-    low: float
-    high: float
-    across: tuple[plot_geometry.Tick, ...]
-    up: tuple[plot_geometry.Tick, ...]
-    words: str
+    def describe(self, line: Line) -> str:
+        """Describe a row in one sentence: each figure with its name, as far as it is known."""
+        figures = [f"{name} {cell}" for name, cell in zip(self.head[1:], line.cells[1:], strict=True) if cell]
+        return f"{line.cells[0]}: {', '.join(figures)}"
 
 
 def name_figure(figure: str) -> str:
@@ -99,7 +104,9 @@ def _difference_plot(title: str, differences: Sequence[PairedDifference]) -> Plo
     shown = differences if not differences[0].of else sorted(moved, key=lambda pair: (-pair.drop, pair.of))
     scale = _scale(shown)
     lines = tuple(_difference_line(pair, scale) for pair in shown)
-    return Plot(title, lines, plot_geometry.choose_ticks(scale), len(differences) - len(shown))
+    about = f"Challenger and champion: {title[0].lower()}{title[1:]}"
+    hidden = len(differences) - len(shown)
+    return Plot(about, title, _DIFFERENCE, lines, plot_geometry.choose_ticks(scale), hidden)
 
 
 def _scale(differences: Sequence[PairedDifference]) -> plot_geometry.Scale:
@@ -123,6 +130,14 @@ def _difference_line(pair: PairedDifference, scale: plot_geometry.Scale) -> Line
         f"{words}, {count(pair.images, 'image')}" if pair.of else words,
         plot_geometry.place_dot(scale, -pair.drop, low, high),
         look,
+        (
+            name,
+            f"{pair.challenger:.3f}",
+            f"{pair.champion:.3f}",
+            f"{pair.difference:+.3f}",
+            f"{pair.low:+.3f} to {pair.high:+.3f}",
+            f"{pair.images:,}",
+        ),
     )
 
 
@@ -136,7 +151,9 @@ def draw_class_recalls(classes: Sequence[ClassFigures]) -> list[Plot]:
     )
     return [
         Plot(
+            f"Recall by class{', unknown' if title else ''}",
             title,
+            _CLASS,
             tuple(_class_line(figures) for figures in rows[:_ROWS]),
             plot_geometry.SHARE_TICKS,
             max(0, len(rows) - _ROWS),
@@ -154,7 +171,12 @@ def _class_line(figures: ClassFigures) -> Line:
         else count(figures.images, "test image")
     )
     dot = plot_geometry.place_dot(plot_geometry.SHARES, figures.recall or 0.0, figures.low, figures.high)
-    return Line(figures.label, words, dot, "even" if figures.known else "unknown")
+    cells = (
+        figures.label,
+        *_recall_cells(figures.recall, figures),
+        _percent(figures.precision if figures.known else None),
+    )
+    return Line(figures.label, words, dot, "even" if figures.known else "unknown", cells)
 
 
 def draw_slice_recalls(slices: Sequence[Slice]) -> list[Plot]:
@@ -175,7 +197,9 @@ def draw_slice_recalls(slices: Sequence[Slice]) -> list[Plot]:
     )
     return [
         Plot(
+            f"Recall by slice: {title[0].lower()}{title[1:]}",
             title,
+            _SLICE,
             tuple(_slice_line(data_slice) for data_slice in rows[:most]),
             plot_geometry.SHARE_TICKS,
             max(0, len(rows) - most),
@@ -196,7 +220,15 @@ def _slice_line(data_slice: Slice) -> Line:
         words,
         plot_geometry.place_dot(plot_geometry.SHARES, data_slice.recall, data_slice.low, data_slice.high),
         "even" if data_slice.known else "unknown",
+        (data_slice.name, *_recall_cells(data_slice.recall, data_slice)),
     )
+
+
+def _recall_cells(recall: float | None, figures: ClassFigures | Slice) -> tuple[str, str, str]:
+    """Return recall, interval and images; of too few images nobody should read a share."""
+    if not figures.known:
+        return "unknown", "", f"{figures.images:,}"
+    return _percent(recall), f"{figures.low:.1%} to {figures.high:.1%}", f"{figures.images:,}"
 
 
 def rank_confused_pairs(confused: Sequence[ConfusedPair]) -> list[tuple[ConfusedPair, int]]:
@@ -212,58 +244,6 @@ def scale_bins(reliability: Iterable[ReliabilityBin]) -> list[tuple[ReliabilityB
     return [
         (reliability_bin, plot_geometry.compute_dot_radius(reliability_bin.images, most)) for reliability_bin in bins
     ]
-
-
-def draw_learning_curve(curves: LearningCurves) -> LearningCurvePlot | None:
-    """Plot the accuracy on all known classes by training images, extrapolated to 50 more of each class."""
-    overall = curves.overall
-    if overall is None or overall.gain is None:
-        return None
-    class_count = sum(entry.gain is not None for entry in curves.classes)
-    future_images, present_recall = overall.images + MORE * class_count, overall.recalls[-1]
-    x_scale, y_scale = (
-        plot_geometry.Scale(0.0, 1.04 * future_images),
-        plot_geometry.Scale(min(floor(10 * min(overall.recalls)) / 10, 0.9), 1.0),
-    )
-    step = 0.1 if y_scale.low >= 0.5 else 0.2  # noqa: PLR2004
-    marks = [1 - step * number for number in range(floor((1 - y_scale.low) / step + 0.01) + 1)]
-    return LearningCurvePlot(
-        points=tuple(
-            (x_scale.at(size), 100 - y_scale.at(entry))
-            for size, entry in zip(overall.sizes, overall.recalls, strict=True)
-        ),
-        future=(x_scale.at(future_images), 100 - y_scale.at(present_recall + overall.gain)),
-        low=100 - y_scale.at(present_recall + overall.low),
-        high=100 - y_scale.at(present_recall + overall.high),
-        across=tuple(
-            plot_geometry.Tick(x_scale.at(size), f"{size:,}") for size in (*overall.sizes[::3], future_images)
-        ),
-        up=tuple(plot_geometry.Tick(100 - y_scale.at(mark), f"{100 * mark:.0f}%") for mark in marks),
-        words=f"{overall.images:,} training images now, {future_images:,} with {MORE} more of each class",
-    )
-
-
-def draw_gains(curves: LearningCurves) -> Plot | None:
-    """Plot what 50 more images of each class would likely add to its recall, the most first."""
-    known_curves = sorted(
-        (curve for curve in curves.classes if curve.gain is not None),
-        key=lambda curve: (-(curve.gain or 0), curve.label),
-    )
-    if not known_curves:
-        return None
-    scale = plot_geometry.Scale(0.0, plot_geometry.scale_around_zero([curve.high for curve in known_curves]).high)
-    lines = tuple(_gain_line(curve, scale) for curve in known_curves[:_ROWS])
-    return Plot("", lines, plot_geometry.choose_ticks(scale), len(known_curves) - len(lines))
-
-
-def _gain_line(curve: LearningCurve, scale: plot_geometry.Scale) -> Line:
-    points = f"{100 * (curve.gain or 0):+.1f} ({100 * curve.low:.1f} to {100 * curve.high:.1f})"
-    return Line(
-        curve.label,
-        f"{points}, {curve.images:,} now",
-        plot_geometry.place_dot(scale, curve.gain or 0, curve.low, curve.high),
-        "even",
-    )
 
 
 def _percent(share: float | None) -> str:

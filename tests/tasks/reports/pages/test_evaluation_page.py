@@ -5,7 +5,9 @@ import html
 import io
 import re
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -26,9 +28,12 @@ from tasks.reports.pages.evaluation_page import (
 )
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
 from tasks.reports.pages.plot_geometry import Scale, choose_ticks, place_dot, scale_around_zero
-from tests.browser import needs_chromium, open_page
+from tests.browser import find_axe_violations, needs_chromium, open_page
 from tests.tasks.domain.measurements import CLASSES
 from tests.tasks.reports.reports import RULES, report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
 
 HOSTILE = ('<script>alert("x")</script>', "a|b", "*bold*")
 
@@ -101,19 +106,58 @@ def test_of_many_classes_the_matrix_shows_the_worst_corner() -> None:
 
 
 @needs_chromium
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
-@pytest.mark.parametrize("classes", [12, 30, 120])
-def test_a_confusion_matrix_fits_a_screen(tmp_path: Path, classes: int, width: int, height: int) -> None:
-    """Of thirty classes, or the worst of 120, one sees all at once, also on a phone, and no row is cut."""
-    names = [f"a_breed_with_a_long_name_{number}" for number in range(classes)]
-    (tmp_path / "page.html").write_text(render_evaluation_report(report(names, 10 * classes), {}), encoding="utf-8")
-    with open_page(f"file://{tmp_path}/page.html", width, height) as page:
-        box = page.locator(".matrix").bounding_box()
-        assert box
-        assert box["width"] <= width
-        assert box["height"] <= height
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        assert page.evaluate("document.querySelector('.matrix tr:last-child').getBoundingClientRect().height") >= 14
+def test_plots_fit_a_screen_and_answer_to_pointer_and_keyboard(tmp_path: Path) -> None:
+    """One sees a matrix at once, also on a phone and of many classes; each mark says what it is; axe finds nothing."""
+    with open_page("about:blank") as page:
+        for (classes, scheme), width in product(((12, "light"), (30, "dark"), (120, "light")), (1280, 390)):
+            height = 800 if width == 1280 else 844
+            names = [f"a_breed_with_a_long_name_{number}" for number in range(classes)]
+            evaluated = replace(report(names, 10 * classes), curves=GROWN)
+            (tmp_path / "page.html").write_text(render_evaluation_report(evaluated, {}), encoding="utf-8")
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=scheme)
+            page.goto(f"file://{tmp_path}/page.html")
+            box = page.locator(".matrix").bounding_box()
+            assert box
+            assert box["width"] <= width
+            assert box["height"] <= height
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            assert page.evaluate("document.querySelector('.matrix tr:last-child').getBoundingClientRect().height") >= 14
+            assert page.evaluate(_SMALL_LETTERS) == []
+            # The costly checks look at either colours, and at either width, once.
+            if (classes, width) in {(12, 1280), (30, 390)}:
+                assert find_axe_violations(page) == []
+            for plot in page.get_by_role("radiogroup").all() if (classes, width) == (30, 390) else ():
+                check_marks(page, plot)
+
+
+# Letters of a plot that are visible and smaller than 12 pixels.
+_SMALL_LETTERS = """[...document.querySelectorAll('[role=radiogroup] :is(text, span, label, th, td, p)')].filter(
+  letters => letters.textContent.trim() && letters.checkVisibility() && letters.getBoundingClientRect().width > 1
+    && parseFloat(getComputedStyle(letters).fontSize) > 0 && parseFloat(getComputedStyle(letters).fontSize) < 12
+).map(letters => letters.outerHTML)"""
+_VISIBLE = """plot => [...plot.querySelectorAll('.readout')].filter(
+  readout => getComputedStyle(readout).opacity === '1').map(readout => readout.textContent)"""
+
+
+def check_marks(page: "Page", plot: "Locator") -> None:
+    """Check that a plot is one tab stop, and shows the readout of the mark that has the focus or the pointer."""
+    marks = plot.get_by_role("radio")
+    words = plot.locator(".readout").all_text_contents()
+    assert len(words) == marks.count()
+    assert len(words) <= 2 * MATRIX
+    page.mouse.move(0, 0)
+    marks.first.focus()
+    assert plot.evaluate(_VISIBLE) == words[:1]
+    page.keyboard.press("ArrowDown")
+    assert plot.evaluate(_VISIBLE) == [words[1 % len(words)]]
+    page.keyboard.press("Tab")
+    assert plot.evaluate(_VISIBLE) == []
+    label = plot.locator("label").last
+    label.scroll_into_view_if_needed()
+    label.hover()
+    assert plot.evaluate(_VISIBLE) == words[-1:]
+    assert label.locator(".readout").evaluate("one => one.getBoundingClientRect().right <= innerWidth")
 
 
 def test_a_trial_of_fine_tuning_stands_in_report_and_card() -> None:
