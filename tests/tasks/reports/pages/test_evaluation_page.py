@@ -109,13 +109,13 @@ def test_of_many_classes_the_matrix_shows_the_worst_corner() -> None:
 def test_plots_fit_a_screen_and_answer_to_pointer_and_keyboard(tmp_path: Path) -> None:
     """One sees a matrix at once, also on a phone and of many classes; each mark says what it is; axe finds nothing."""
     with open_page("about:blank") as page:
-        for (classes, scheme), width in product(((12, "light"), (30, "dark"), (120, "light")), (1280, 390)):
+        for classes, width in product((12, 30, 120), (1280, 390)):
             height = 800 if width == 1280 else 844
             names = [f"a_breed_with_a_long_name_{number}" for number in range(classes)]
             evaluated = replace(report(names, 10 * classes), curves=GROWN)
             (tmp_path / "page.html").write_text(render_evaluation_report(evaluated, {}), encoding="utf-8")
             page.set_viewport_size({"width": width, "height": height})
-            page.emulate_media(color_scheme=scheme)
+            page.emulate_media(color_scheme="dark" if classes == 30 else "light")
             page.goto(f"file://{tmp_path}/page.html")
             box = page.locator(".matrix").bounding_box()
             assert box
