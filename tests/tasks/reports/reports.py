@@ -1,6 +1,7 @@
 """Evaluations to make pages of, without a run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from configs.sections import Gate
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.comparison import EvaluationSet
+from tasks.domain.evaluation.learning_curves import LearningCurve, LearningCurves
 from tasks.domain.evaluation.metrics import measure_models
 from tasks.domain.evaluation.misclassifications import find_misclassifications
 from tasks.domain.evaluation.results import Evaluation
@@ -24,6 +26,13 @@ RULES = (
     "recall of any slice at least 0.95 else ask",
     "images of any class at least 10",
 )
+
+KNOWN = tuple(
+    LearningCurve(name, 60, 20, (15, 30, 45, 60), (0.5, 0.6, 0.65, 0.7), gain, gain / 2, 2 * gain)
+    for name, gain in (("pug", 0.02), ("boxer", 0.06))
+)
+# Learning curves of which one is unknown.
+GROWN = LearningCurves(replace(KNOWN[0], label="", images=120), (*KNOWN, LearningCurve("husky", 5, 2)))
 
 
 def report(

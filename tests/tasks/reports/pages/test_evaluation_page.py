@@ -5,9 +5,7 @@ import html
 import io
 import re
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,7 +16,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.evaluation.fine_tuning_trial import Trial
 from tasks.domain.evaluation.label_changes import find_relabelling
 from tasks.domain.evaluation.label_evidence import LabelPrediction, collect_label_evidence
-from tasks.domain.evaluation.learning_curves import LearningCurve, LearningCurves
+from tasks.domain.evaluation.learning_curves import LearningCurves
 from tasks.reports.pages.confusion_matrix import CORNER, MATRIX, build_confusion_matrix
 from tasks.reports.pages.evaluation_page import (
     classify_rule,
@@ -28,12 +26,9 @@ from tasks.reports.pages.evaluation_page import (
 )
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
 from tasks.reports.pages.plot_geometry import Scale, choose_ticks, place_dot, scale_around_zero
-from tests.browser import find_axe_violations, needs_chromium, open_page
+from tests.browser import needs_chromium, open_page
 from tests.tasks.domain.measurements import CLASSES
-from tests.tasks.reports.reports import RULES, report
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+from tests.tasks.reports.reports import GROWN, RULES, report
 
 HOSTILE = ('<script>alert("x")</script>', "a|b", "*bold*")
 
@@ -103,61 +98,6 @@ def test_of_many_classes_the_matrix_shows_the_worst_corner() -> None:
     for truth, cells in (*matrix.rows, *corner.rows):
         assert sum(cell.images for cell in cells) == images.get(truth, 10)
     assert "of 120; the last column counts all other answers" in render_evaluation_report(evaluated, {})
-
-
-@needs_chromium
-def test_plots_fit_a_screen_and_answer_to_pointer_and_keyboard(tmp_path: Path) -> None:
-    """One sees a matrix at once, also on a phone and of many classes; each mark says what it is; axe finds nothing."""
-    with open_page("about:blank") as page:
-        for classes, width in product((12, 30, 120), (1280, 390)):
-            height = 800 if width == 1280 else 844
-            names = [f"a_breed_with_a_long_name_{number}" for number in range(classes)]
-            evaluated = replace(report(names, 10 * classes), curves=GROWN)
-            (tmp_path / "page.html").write_text(render_evaluation_report(evaluated, {}), encoding="utf-8")
-            page.set_viewport_size({"width": width, "height": height})
-            page.emulate_media(color_scheme="dark" if classes == 30 else "light")
-            page.goto(f"file://{tmp_path}/page.html")
-            box = page.locator(".matrix").bounding_box()
-            assert box
-            assert box["width"] <= width
-            assert box["height"] <= height
-            assert page.evaluate("document.documentElement.scrollWidth") == width
-            assert page.evaluate("document.querySelector('.matrix tr:last-child').getBoundingClientRect().height") >= 14
-            assert page.evaluate(_SMALL_LETTERS) == []
-            # The costly checks look at either colours, and at either width, once.
-            if (classes, width) in {(12, 1280), (30, 390)}:
-                assert find_axe_violations(page) == []
-            for plot in page.get_by_role("radiogroup").all() if (classes, width) == (30, 390) else ():
-                check_marks(page, plot)
-
-
-# Letters of a plot that are visible and smaller than 12 pixels.
-_SMALL_LETTERS = """[...document.querySelectorAll('[role=radiogroup] :is(text, span, label, th, td, p)')].filter(
-  letters => letters.textContent.trim() && letters.checkVisibility() && letters.getBoundingClientRect().width > 1
-    && parseFloat(getComputedStyle(letters).fontSize) > 0 && parseFloat(getComputedStyle(letters).fontSize) < 12
-).map(letters => letters.outerHTML)"""
-_VISIBLE = """plot => [...plot.querySelectorAll('.readout')].filter(
-  readout => getComputedStyle(readout).opacity === '1').map(readout => readout.textContent)"""
-
-
-def check_marks(page: "Page", plot: "Locator") -> None:
-    """Check that a plot is one tab stop, and shows the readout of the mark that has the focus or the pointer."""
-    marks = plot.get_by_role("radio")
-    words = plot.locator(".readout").all_text_contents()
-    assert len(words) == marks.count()
-    assert len(words) <= 2 * MATRIX
-    page.mouse.move(0, 0)
-    marks.first.focus()
-    assert plot.evaluate(_VISIBLE) == words[:1]
-    page.keyboard.press("ArrowDown")
-    assert plot.evaluate(_VISIBLE) == [words[1 % len(words)]]
-    page.keyboard.press("Tab")
-    assert plot.evaluate(_VISIBLE) == []
-    label = plot.locator("label").last
-    label.scroll_into_view_if_needed()
-    label.hover()
-    assert plot.evaluate(_VISIBLE) == words[-1:]
-    assert label.locator(".readout").evaluate("one => one.getBoundingClientRect().right <= innerWidth")
 
 
 def test_a_trial_of_fine_tuning_stands_in_report_and_card() -> None:
@@ -231,13 +171,6 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
     assert "The data card doubts 1 label: the features say another class: 1 of 40 in " in text
     assert "Slices unknown for lack of test images: " in text
     assert "[The data card](../dataset/card.html)" in text
-
-
-KNOWN = tuple(
-    LearningCurve(name, 60, 20, (15, 30, 45, 60), (0.5, 0.6, 0.65, 0.7), gain, gain / 2, 2 * gain)
-    for name, gain in (("pug", 0.02), ("boxer", 0.06))
-)
-GROWN = LearningCurves(replace(KNOWN[0], label="", images=120), (*KNOWN, LearningCurve("husky", 5, 2)))
 
 
 def test_what_to_collect_is_told_alike_everywhere() -> None:
