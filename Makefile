@@ -13,7 +13,7 @@ RUN := $(VENV)/bin
 INSTALL := $(RUN)/uv pip install --quiet --python $(RUN)/python
 COMPILE := $(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 
-.PHONY: help demo test reproduce-check soak check format lock wheel backbone install install-dev
+.PHONY: help demo test reproduce-check soak check format docs reference lock wheel backbone install install-dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,13 @@ check: install-dev ## Formatting, lint, types and the direction of imports
 
 format: install-dev ## Format the code and apply the safe fixes
 	@$(RUN)/ruff check --quiet --fix --exit-zero . && $(RUN)/ruff format --quiet .
+
+docs: install-dev ## Build the documentation as a site in docs/_build/html; a broken link or anchor fails
+	@$(RUN)/python -m sphinx -q -W --keep-going -n -j auto -c docs -d docs/_build/doctrees . docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+reference: install-dev ## Write the parts of docs/ again that come from the code: settings, commands, metrics, decisions
+	@$(RUN)/python -m tests.reference
 
 lock: $(VENV)/.done-uv ## Pin every dependency again; UPGRADE=--upgrade takes the newest allowed
 	$(COMPILE) $(UPGRADE) pyproject.toml -o infra/requirements.lock
