@@ -15,6 +15,7 @@ project = "Pedigree"
 extensions = ["myst_parser"]
 root_doc = "README"
 include_patterns = ["*.md", "docs/**.md"]
+# Whole folders, which are not even walked.
 exclude_patterns = [".*", "configs", "flows", "infra", "tasks", "tests", "docs/_build"]
 
 # Anchors as GitHub gives them, for headings of every depth.
@@ -29,8 +30,8 @@ html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sphinx = False
 
-INDEX = "docs/README"
-DECISIONS = "docs/explanation/decisions/README"
+INDEX = "docs/README.md"
+DECISIONS = "docs/explanation/decisions/README.md"
 PROJECT = ("CONTRIBUTING", "SECURITY", "CHANGELOG")
 _ENTRY = re.compile(r"^- \[([^]]+)\]\((?!\.\./)([^)#]+)\.md\)", re.MULTILINE)
 
@@ -43,14 +44,14 @@ def toctree(caption: str, entries: list[str]) -> str:
 def add_contents(app: Sphinx, page: str, source: list[str]) -> None:
     """Give the front page the sections of the documentation's index, and the index of decisions its pages."""
     if page == root_doc:
-        index = (Path(app.srcdir) / f"{INDEX}.md").read_text(encoding="utf-8")
+        index = (Path(app.srcdir) / INDEX).read_text(encoding="utf-8")
         folder = posixpath.dirname(INDEX)
         for section in index.split("\n## ")[1:]:
             entries = [f"{title} <{folder}/{path}>" for title, path in _ENTRY.findall(section)]
             source[0] += toctree(section.partition("\n")[0], entries)
         source[0] += toctree("Project", [f"All pages <{INDEX}>", *PROJECT])
-    elif page == DECISIONS:
-        source[0] += toctree("Decisions", sorted({path for _, path in _ENTRY.findall(source[0])}))
+    elif f"{page}.md" == DECISIONS:
+        source[0] += toctree("Decisions", re.findall(r"^\[[^]]+\]\((\w+)\.md\)", source[0], re.MULTILINE))
 
 
 class Site(StandaloneHTMLBuilder):
