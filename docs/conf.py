@@ -26,8 +26,9 @@ html_theme = "furo"
 html_title = "Pedigree"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_js_files = ["site.js"]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 
 INDEX = "docs/README.md"
