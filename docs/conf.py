@@ -8,6 +8,7 @@ import posixpath
 import re
 from pathlib import Path
 
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 
@@ -72,4 +73,5 @@ class Site(StandaloneHTMLBuilder):
 def setup(app: Sphinx) -> None:
     """Register what is ours."""
     app.add_builder(Site, override=True)
+    app.add_lexer("csv", TextLexer)  # GitHub colours it, Pygments does not know it
     app.connect("source-read", add_contents)

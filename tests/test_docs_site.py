@@ -14,7 +14,7 @@ from tests.browser import find_axe_violations, needs_chromium, open_page
 from tests.servers import ROOT
 
 # One of each kind, and none of the long ones, over which axe takes a minute: front page, index, prose, tables.
-_PAGES = ("index.html", "docs/index.html", "docs/how-to/deployments.html", "docs/reference/outcomes.html")
+_PAGES = ("README.md", "docs/README.md", "docs/how-to/deployments.md", "docs/reference/outcomes.md")
 _SCREENS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "light"), (390, "dark"))
 
 
@@ -42,10 +42,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_page_is_on_the_site_and_in_its_sidebar(site: Path) -> None:
     """Each Markdown page of docs/ and beside it is on the site, and the front page's sidebar leads to it."""
     pages = [*ROOT.glob("*.md"), *(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)]
-    names = {page.relative_to(ROOT).with_suffix(".html").as_posix().replace("README", "index") for page in pages}
+    names = {_address(page.relative_to(ROOT).as_posix()) for page in pages}
     assert {name for name in names if not (site / name).is_file()} == set()
     front = (site / "index.html").read_text(encoding="utf-8")
     assert {name for name in names - {"index.html"} if f'href="{name}"' not in front} == set()
+
+
+def _address(page: str) -> str:
+    """Return where a page stands on the site."""
+    return page.replace("README", "index").removesuffix(".md") + ".html"
 
 
 @needs_chromium
@@ -56,10 +61,10 @@ def test_pages_load_nothing_from_elsewhere_and_axe_finds_nothing(site: Path) -> 
     origin = f"http://127.0.0.1:{server.server_port}/"
     asked: set[str] = set()
     findings = []
-    with open_page(f"{origin}index.html") as page:
+    with open_page(origin) as page:
         page.on("request", lambda request: asked.add(request.url))
         for name in _PAGES:
-            page.goto(origin + name)
+            page.goto(origin + _address(name))
             for width, scheme in _SCREENS:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.emulate_media(color_scheme=scheme)
