@@ -2,14 +2,18 @@
 
 import os
 import platform
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from importlib.abc import MetaPathFinder
 from itertools import islice
 from pathlib import Path
+from threading import get_ident
 from typing import Any, TypeVar
 
 from configs.cores import count_cores
@@ -36,7 +40,7 @@ def configure_tensorflow() -> None:
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _without_stderr():
+    with _without_stderr(), _absent("matplotlib", "sklearn"):
         # These read the environment variables above when they are imported.
         import keras
         import tensorflow as tf
@@ -81,6 +85,35 @@ def _without_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved_stderr, 2)
             os.close(saved_stderr)
+
+
+@contextmanager
+def _absent(*libraries: str) -> Iterator[None]:
+    """Let this thread import what does without some libraries as if they were not installed.
+
+    Keras imports Matplotlib and scikit-learn where they are installed, for wrappers and plots that Pedigree does not
+    use. That takes a third of the time in which TensorFlow and Keras are imported. Later imports find the libraries as
+    usual, and so do other threads.
+    """
+    finder = _AbsentFinder(libraries, get_ident())
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+@dataclass(frozen=True)
+class _AbsentFinder(MetaPathFinder):
+    """Finds no library of these names for one thread."""
+
+    libraries: tuple[str, ...]
+    thread: int
+
+    def find_spec(self, fullname: str, _path: object, _target: object = None) -> None:
+        if fullname in self.libraries and get_ident() == self.thread:
+            message = f"No module named {fullname!r}"
+            raise ModuleNotFoundError(message, name=fullname)
 
 
 def map_in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

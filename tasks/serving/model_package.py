@@ -43,6 +43,7 @@ _CODE = (
 )
 _ENGINES = {
     "tensorflow": (
+        "tasks/modeling/backbone/blocks.py",
         "tasks/modeling/backbone/inception.py",
         "tasks/modeling/backbone/tensorflow_engine.py",
         "tasks/modeling/determinism.py",

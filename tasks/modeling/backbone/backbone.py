@@ -157,14 +157,14 @@ def random_backbone(cut: str, size: int) -> Backbone:
     """
     from tasks.modeling.backbone.inception import build_untrained
 
-    return backbone_from_network(build_untrained(), cut, size)
+    return backbone_from_network(build_untrained(cut), cut, size)
 
 
 def backbone_from_network(network: "keras.Model", cut: str, size: int) -> Backbone:
-    """Build a backbone from a whole network, on TensorFlow.
+    """Build a backbone from a network, on TensorFlow.
 
     Args:
-        network: The whole network.
+        network: The network, up to the cut or beyond it.
         cut: The layer at which the backbone ends.
         size: The side of a picture in pixels.
 
@@ -192,8 +192,10 @@ def backbone_from_weights(data: bytes, cut: str, size: int, origin: str) -> Back
     Raises:
         PedigreeError: The file is damaged, or does not fit the cut.
     """
+    from tasks.modeling.backbone.inception import build_blank
+
     arrays = files.from_bytes(data, origin)
-    backbone = random_backbone(cut, size)
+    backbone = backbone_from_network(build_blank(cut), cut, size)
     try:
         backbone.model.set_weights(arrays)
     except ValueError as error:

@@ -2,9 +2,11 @@
 
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import SettingsError
+from tasks.modeling.backbone.blocks import build_network
 from tasks.modeling.determinism import SEED, configure_tensorflow
 
 if TYPE_CHECKING:
@@ -49,11 +51,14 @@ def check_size(cut: str, size: int) -> None:
         raise SettingsError(f"{message}, or choose a lower cut.")
 
 
-def build_untrained() -> "keras.Model":
-    """Build the whole network for pictures of any size, with the same random weights in every process.
+def build_untrained(cut: str = CUTS[-1]) -> "keras.Model":
+    """Build the network for pictures of any size, with the same random weights in every process.
 
     Keras would draw each layer's seed from Python's global random generator, which Prefect's threads use as well: a
     draw of theirs in between would change the weights. So each layer gets its own seed here, in the order of creation.
+
+    Args:
+        cut: The layer or layers at which the network is to end; what comes later is not built.
 
     Returns:
         The Keras model.
@@ -61,13 +66,28 @@ def build_untrained() -> "keras.Model":
     configure_tensorflow()
     import keras
 
-    network = keras.applications.InceptionV3(include_top=False, weights=None)
     chance = random.Random(SEED)  # noqa: S311 - no secret
-    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-    for layer in sorted(convolutions, key=_layer_number):
-        draw = keras.initializers.GlorotUniform(chance.randint(1, 10**9))
-        layer.kernel.assign(draw(layer.kernel.shape))
-    return rename_layers(network)
+    return _build(cut, lambda: keras.initializers.GlorotUniform(chance.randint(1, 10**9)))
+
+
+def build_blank(cut: str = CUTS[-1]) -> "keras.Model":
+    """Build the network of ``build_untrained`` for weights that are loaded next, with kernels of zeros.
+
+    Args:
+        cut: The layer or layers at which the network is to end.
+
+    Returns:
+        The Keras model.
+    """
+    configure_tensorflow()
+    import keras
+
+    return _build(cut, keras.initializers.Zeros)
+
+
+def _build(cut: str, initializer: "Callable[[], keras.initializers.Initializer]") -> "keras.Model":
+    blocks = 1 + max(CUTS.index(layer) for layer in split_cut(cut))
+    return rename_layers(build_network(blocks, initializer))
 
 
 def rename_layers(network: "keras.Model") -> "keras.Model":

@@ -15,7 +15,7 @@ import h5py
 from configs.errors import PedigreeError
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.modeling.backbone.imagenet_file import IMAGENET_FILE, describe_ways_out, find_imagenet
-from tasks.modeling.backbone.inception import build_untrained, rename_layers
+from tasks.modeling.backbone.inception import build_blank, rename_layers
 from tasks.modeling.determinism import configure_tensorflow
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def load_keras_file(data: bytes, origin: str) -> "keras.Model":
     try:
         # Keras tells its two layouts apart by the name of the file, and this function by its content.
         name = f"inception{_suffix(data)}"
-        network = build_untrained()
+        network = build_blank()
         with TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_bytes(data)

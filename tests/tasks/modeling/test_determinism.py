@@ -17,18 +17,19 @@ from tests.tasks.modeling.repeatable import hashes, trained_head
 def test_another_process_on_one_core_computes_the_same(
     images: list[tuple[str, bytes]], limits: Limits, tmp_path: Path
 ) -> None:
-    """Backbone, features and head have the same bits in a process that may use one core and sees other settings."""
+    """Bits are the same in a process that may use one core and sees other settings; it loads no unused library."""
     random_backbone("mixed1", 80)
     given = tmp_path / "images"
     given.write_bytes(pickle.dumps((images, limits)))
     (tmp_path / "keras.json").write_text('{"floatx": "float16", "image_data_format": "channels_first"}')
     printed, log = run_alone(
-        "import json, pathlib, pickle; from tests.tasks.modeling.repeatable import hashes\n"
-        f"print(json.dumps(hashes(*pickle.loads(pathlib.Path({str(given)!r}).read_bytes()))))",
+        "import json, pathlib, pickle, sys; from tests.tasks.modeling.repeatable import hashes\n"
+        f"computed = hashes(*pickle.loads(pathlib.Path({str(given)!r}).read_bytes()))\n"
+        "print(json.dumps(computed | {'unused': [*{'matplotlib', 'sklearn'} & {*sys.modules}]}))",
         cores=1,
         environment={"KERAS_BACKEND": "jax", "KERAS_HOME": str(tmp_path)},
     )
-    assert printed == hashes(images, limits)
+    assert printed == {**hashes(images, limits), "unused": []}
     assert log == ""
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -21,7 +22,7 @@ from tasks.modeling.backbone.backbone import (
     random_backbone,
     restore_backbone,
 )
-from tasks.modeling.backbone.inception import CUTS, build_untrained, check_size
+from tasks.modeling.backbone.inception import CUTS, build_untrained, check_size, rename_layers
 from tasks.modeling.backbone.loading import load_backbone, name_remembered_weights
 from tasks.modeling.backbone.serialization import hash_weights
 from tests.tasks.modeling.random_generators import others_draw
@@ -71,6 +72,16 @@ def test_names_do_not_depend_on_what_was_built_before() -> None:
     assert len(set(first)) == len(first)
     assert first[1:4] == ["conv2d", "batch_normalization", "activation"]
     assert first[-2:] == ["activation_93", "mixed10"]
+
+
+def test_the_network_is_that_of_keras() -> None:
+    """Each layer has the settings and inputs that it has in Keras's InceptionV3; a lower cut has the same weights."""
+    network = build_untrained()
+    expected = rename_layers(keras.applications.InceptionV3(include_top=False, weights=None))
+    assert _describe_layers(network) == _describe_layers(expected)
+    lower = [build_untrained(cut).get_weights() for cut in ("mixed0", "mixed8+mixed7")]
+    assert all(_hashes(weights) <= _hashes(network.get_weights()) for weights in lower)
+    assert [len(weights) for weights in lower] == [4 * 12, 4 * 76]
 
 
 def test_half_a_file_of_keras_is_refused(keras_file: bytes) -> None:
@@ -264,3 +275,10 @@ def _settings(data: bytes) -> Settings:
 
 def _hashes(arrays: list[np.ndarray]) -> set[str]:
     return {sha256_of_bytes(array.tobytes()) for array in arrays}
+
+
+def _describe_layers(network: keras.Model) -> list[dict[str, Any]]:
+    layers: list[dict[str, Any]] = network.get_config()["layers"]
+    for layer in layers:
+        layer["config"].pop("kernel_initializer", None)
+    return layers
