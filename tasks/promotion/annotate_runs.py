@@ -11,6 +11,7 @@ from tasks.domain.runs.mlflow_summary import (
     build_verdict_tags,
     collect_dataset_metrics,
 )
+from tasks.promotion.draw_lineage import draw_lineage_of
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import describe_restore, lifecycle
@@ -71,6 +72,7 @@ def _tag_run(store: Store, tracking: schema.Tracking, decision: Decision) -> Non
             _finish_run(store, tracking, decision)
         else:
             runs.tag(tracking.url, decision.run_id, _decision_tags(decision))
+        draw_lineage_of(store, tracking, decision)
     except ServiceUnavailableError:
         raise
     except PedigreeError as problem:

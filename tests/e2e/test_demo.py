@@ -116,6 +116,10 @@ def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[
     shown = {file.path for file in client.list_artifacts(second["run_id"], "evaluation")}
     assert {f"evaluation/{file}" for file in ("report.html", "model-card.md", "model-card.html")} <= shown
     assert "evaluation report" in run.data.tags["mlflow.note.content"]
+    # The card was written before the decision, and shows it all the same.
+    card = Path(client.download_artifacts(second["run_id"], "evaluation/model-card.html")).read_text()
+    assert ">2: promoted</b>" in card
+    assert f">drawn-dogs version {second['model_version']}</b>" in card
 
 
 def test_the_version_is_described_for_machines(played: Played) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from tasks.reports.pages.confusion_matrix import MATRIX
 from tasks.reports.pages.evaluation_page import render_evaluation_report
+from tasks.reports.pages.lineage import PAGES, draw_lineage
 from tests.browser import find_axe_violations, needs_chromium, open_page
-from tests.tasks.reports.reports import GROWN, report
+from tests.tasks.reports.reports import GROWN, LINEAGE, report
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -22,7 +23,8 @@ def test_plots_fit_a_screen_and_answer_to_pointer_and_keyboard(tmp_path: Path) -
             height = 800 if width == 1280 else 844
             names = [f"a_breed_with_a_long_name_{number}" for number in range(classes)]
             evaluated = replace(report(names, 10 * classes), curves=GROWN)
-            (tmp_path / "page.html").write_text(render_evaluation_report(evaluated, {}), encoding="utf-8")
+            text = render_evaluation_report(evaluated, {}).encode()
+            (tmp_path / "page.html").write_bytes(draw_lineage(text, PAGES[0], LINEAGE))
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme="dark" if classes == 30 else "light")
             page.goto(f"file://{tmp_path}/page.html")
@@ -33,6 +35,7 @@ def test_plots_fit_a_screen_and_answer_to_pointer_and_keyboard(tmp_path: Path) -
             assert page.evaluate("document.documentElement.scrollWidth") == width
             assert page.evaluate("document.querySelector('.matrix tr:last-child').getBoundingClientRect().height") >= 14
             assert page.evaluate(_SMALL_LETTERS) == []
+            assert page.get_by_role("navigation", name="Lineage of this model").get_by_role("link").count() == 6
             # The costly checks look at either colours, and at either width, once.
             if (classes, width) in {(12, 1280), (30, 390)}:
                 assert find_axe_violations(page) == []
