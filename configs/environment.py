@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -139,21 +140,33 @@ def code_hash() -> str:
 
 @cache
 def code_version() -> Mapping[str, str]:
-    """Return the git commit of the code, whether the checkout is dirty, and the hash of the lock file."""
-    root = Path(__file__).parent.parent
-    commit = _git(root, "rev-parse", "HEAD") or "not a git checkout"
-    dirty = "yes" if _git(root, "status", "--porcelain") else "no"
-    return {"git_commit": commit, "git_dirty": dirty, "lock": lock_hash()}
+    """Return the git commit of the code, whether anything was changed since, and the hash of the lock file."""
+    return {**_commit(Path(__file__).parent.parent), "lock": lock_hash()}
 
 
+@cache
 def lock_hash() -> str:
-    """Return the SHA-256 of the lock file that this installation was made from."""
-    return hashlib.sha256((Path(__file__).parent.parent / "infra" / "requirements.lock").read_bytes()).hexdigest()
+    """Return the SHA-256 of the lock file that a checkout was installed from; elsewhere of the packages installed."""
+    lock = Path(__file__).parent.parent / "infra" / "requirements.lock"
+    if lock.is_file():
+        return hashlib.sha256(lock.read_bytes()).hexdigest()
+    # A wheel takes whatever fits. The names of these folders hold each package's version, and none of them is read.
+    packages = {path.name for folder in sys.path for path in Path(folder or ".").glob("*.dist-info")}
+    return hashlib.sha256("\n".join(sorted(packages)).encode()).hexdigest()
+
+
+def _commit(root: Path) -> Mapping[str, str]:
+    if (root / ".git").exists():
+        dirty = "yes" if _git(root, "status", "--porcelain") else "no"
+        return {"git_commit": _git(root, "rev-parse", "HEAD") or "not a git checkout", "git_dirty": dirty}
+    # hatch_build.py writes it into each wheel.
+    built = root / "configs" / "commit.json"
+    if built.is_file():
+        return dict(json.loads(built.read_text(encoding="utf-8")))
+    return {"git_commit": "not a git checkout", "git_dirty": "no"}
 
 
 def _git(root: Path, *arguments: str) -> str:
-    if not (root / ".git").exists():
-        return ""
     answer = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
     return answer.stdout.strip()
 

@@ -193,7 +193,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise SettingsError(message) from None
     values = read_yaml(text, f"The settings file {path}")
     if not isinstance(values, dict):
-        message = f"The settings file {path} must hold sections such as source: and store:, see configs/nightly.yaml."
+        message = f"The settings file {path} must hold sections such as source: and store:; pedigree init writes one."
         raise SettingsError(message)
     return values
 

@@ -10,7 +10,7 @@ from configs.errors import PedigreeError
 from configs.load import read_settings
 from flows.cli import backbone, data, inbox, model, servers, tables, terminal
 from flows.cli.answers import predict
-from flows.cli.first_steps import doctor, init
+from flows.cli.first_steps import docs, doctor, init
 from flows.cli.help_page import hide_types, print_version
 from flows.cli.terminal import (
     Changes,
@@ -26,6 +26,7 @@ from flows.cli.terminal import (
 
 app = typer.Typer(
     help="Keep an image classifier up to date: photographs in a bucket become a promoted model.",
+    epilog="Pages that help and messages name, such as docs/how-to/s3.md: pedigree docs PAGE.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -162,6 +163,7 @@ def serve_champion(
 
 app.add_typer(init.app)
 app.add_typer(doctor.app)
+app.add_typer(docs.app)
 app.add_typer(predict.app)
 app.add_typer(data.app, name="data", rich_help_panel=_STORE)
 app.add_typer(model.app, name="model", rich_help_panel=_STORE)

@@ -1,6 +1,9 @@
 """What every command line has beside its commands: its version, and help that is easy to read."""
 
 import importlib.metadata
+import shutil
+import sys
+from pathlib import Path
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
@@ -8,6 +11,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from configs.environment import code_version
 from flows.cli.terminal import write
 
+PROGRAM = "pedigree"
 # Digits of a commit that name it.
 _SHORT = 12
 
@@ -24,6 +28,15 @@ def print_version(given: bool) -> None:  # noqa: FBT001 - the flag as it was giv
     if given:
         write(f"{describe_version()}\n")
         raise typer.Exit
+
+
+def program_name() -> str:
+    """Return how the program is called from the current folder: by its name where the shell knows it, else its path."""
+    called = Path(sys.argv[0])
+    known = shutil.which(PROGRAM)
+    if called.name != PROGRAM or (known and called.exists() and called.samefile(known)):
+        return PROGRAM
+    return str(called)
 
 
 class _Argument(TyperArgument):

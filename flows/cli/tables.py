@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.visible_text import visible
+from flows.cli.help_page import program_name
 from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
 from tasks.domain.ingestion.source_objects import describe_inventory
 from tasks.domain.phrasing import SHORT, count, format_figure
@@ -90,20 +91,22 @@ def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path, service: 
             f"{sum(outcome.seconds.values()):.1f}",
         )
     why = Text("\n".join(["", *(f"{title.partition(':')[0]}: {outcome.reason}" for title, outcome in outcomes)]))
+    program = program_name()
     ways = Text(
         "\nThe dogs are drawn, and so is their accuracy: it says nothing about photographs.\n"
         f"Everything lies in {home}.\n"
-        "Look at the runs in Prefect and the models in MLflow:   .venv/bin/pedigree up, then .venv/bin/pedigree open\n"
-        f"Let the champion answer photographs:                    {_way_to_answers(home, service)}\n"
-        "Stop all of them again:                                 .venv/bin/pedigree down"
+        f"Look at the runs in Prefect and the models in MLflow:   {program} up, then {program} open\n"
+        f"Let the champion answer photographs:                    {_way_to_answers(program, home, service)}\n"
+        f"Stop all of them again:                                 {program} down\n"
+        f"Begin with photographs of your own:                     {program} init"
     )
     return Group(table, why, ways)
 
 
-def _way_to_answers(home: Path, service: str) -> str:
+def _way_to_answers(program: str, home: Path, service: str) -> str:
     if service:
         return f"it does at {service}"
-    return f".venv/bin/pedigree up does it too; alone: .venv/bin/pedigree serve --store {home / 'demo' / 'store'}"
+    return f"{program} up does it too; alone: {program} serve --store {home / 'demo' / 'store'}"
 
 
 def render_links(links: Mapping[str, str]) -> str:

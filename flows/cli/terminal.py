@@ -120,7 +120,7 @@ def complete_setting(incomplete: str) -> list[str]:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file, such as configs/nightly.yaml.")]
+Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file; pedigree init writes one.")]
 Changes = Annotated[
     list[str] | None,
     typer.Option(

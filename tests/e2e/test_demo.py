@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,8 @@ from tasks.domain.evaluation.metrics import Measurement
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
 from tasks.domain.synthetic.drawn_dogs import BREEDS
 from tests.browser import log_in, needs_chromium, open_page
+from tests.wheels import install_wheel
 
-PEDIGREE = Path(sys.executable).with_name("pedigree")
 PATIENCE = 60_000  # milliseconds that a page may take on a busy machine
 
 
@@ -39,11 +38,13 @@ class Played:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """Play the demo in a fresh home, on the embedded stack."""
+    """Install a wheel into an empty environment and play its demo from another folder, on the embedded stack."""
     home = tmp_path_factory.mktemp("demo")
+    installed = install_wheel(tmp_path_factory.mktemp("wheel"))
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     done = subprocess.run(  # noqa: S603 - our own command line
-        [str(PEDIGREE), "demo", "--json"],
+        [str(installed.program), "demo", "--json"],
+        cwd=home,
         capture_output=True,
         text=True,
         check=False,

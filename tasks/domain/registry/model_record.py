@@ -26,7 +26,7 @@ Verdict = Literal["identical", "equal", "different"]
 _CAUSES = {
     "git_commit": "another commit of the code",
     "git_dirty": "code that was changed after its commit",
-    "lock": "another lock file",
+    "lock": "another lock file, or other packages",
     "onnxruntime": "another version of ONNX Runtime",
     "tensorflow": "another version of TensorFlow",
     "keras": "another version of Keras",

@@ -2,14 +2,16 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from flows.cli.app import app
-from flows.cli.help_page import describe_version, hide_types
+from flows.cli.help_page import describe_version, hide_types, program_name
 from tests.flows.cli.test_app import PEDIGREE, pedigree
 from tests.servers import ROOT
 
@@ -43,6 +45,19 @@ def test_the_version_names_the_commit() -> None:
     done = pedigree("--version")
     assert done.stdout == f"{describe_version()}\n"
     assert re.fullmatch(rf"pedigree \d+\.\d+\.\d+ \(commit {commit[:12]}(, with changes)?\)\n", done.stdout)
+
+
+def test_commands_are_named_as_a_person_types_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the shell finds the program its name is enough; else it is named by the path that it was called by."""
+    program = tmp_path / "pedigree"
+    program.touch(mode=0o700)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert program_name() == str(program)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program_name() == "pedigree"
+    monkeypatch.setattr(sys, "argv", ["/somewhere/pytest"])
+    assert program_name() == "pedigree"
 
 
 @pytest.mark.parametrize(

@@ -169,5 +169,6 @@ def test_variables_of_pedigree_are_read_by_it(file: str) -> None:
 
 
 def _sources() -> Iterator[str]:
+    yield (ROOT / "hatch_build.py").read_text(encoding="utf-8")
     for folder in ("configs", "tasks", "infra", "flows"):
         yield from (path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py"))
