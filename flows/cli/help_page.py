@@ -33,8 +33,8 @@ def print_version(given: bool) -> None:  # noqa: FBT001 - the flag as it was giv
 def program_name() -> str:
     """Return how the program is called from the current folder: by its name where the shell knows it, else its path."""
     called = Path(sys.argv[0])
-    known = shutil.which(PROGRAM)
-    if called.name != PROGRAM or (known and called.exists() and called.samefile(known)):
+    installed = shutil.which(PROGRAM)
+    if called.name != PROGRAM or (installed and called.exists() and called.samefile(installed)):
         return PROGRAM
     return str(called)
 

@@ -43,8 +43,8 @@ _COLOURS = {
 def render_outcome(outcome: "Outcome") -> RenderableType:
     """Render how a run ended and why, and each rule of the gate with its result."""
     head = Text.assemble((outcome.status, f"bold {_COLOURS[outcome.status]}"), f": {outcome.reason}")
-    if told := describe_inventory(outcome.inventory):
-        head.append(f"\n{told}")
+    if note := describe_inventory(outcome.inventory):
+        head.append(f"\n{note}")
     if not outcome.gate:
         return head
     table = Table(*COLUMNS, box=None, padding=(0, 2))

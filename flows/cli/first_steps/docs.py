@@ -60,10 +60,10 @@ def find_page(name: str) -> Path:
     Raises:
         PedigreeError: No page has that name, or several have it.
     """
-    pages, asked = list_pages(), name.removeprefix("docs/").partition("#")[0].removesuffix(".md")
-    fitting = [page for page in pages if page == asked] or [page for page in pages if page.endswith(f"/{asked}")]
+    pages, stem = list_pages(), name.removeprefix("docs/").partition("#")[0].removesuffix(".md")
+    fitting = [page for page in pages if page == stem] or [page for page in pages if page.endswith(f"/{stem}")]
     if len(fitting) == 1:
         return pages[fitting[0]]
-    near = fitting or get_close_matches(asked, pages, n=3, cutoff=0.4)
+    near = fitting or get_close_matches(stem, pages, n=3, cutoff=0.4)
     candidates = f": did you mean {', '.join(near)}?" if near else "; pedigree docs lists all."
     raise PedigreeError(f"The documentation has no single page {name}{candidates}")
