@@ -7,7 +7,6 @@ from rich.console import Console
 
 from configs.environment import home
 from configs.errors import PedigreeError
-from configs.load import read_settings
 from flows.cli import backbone, data, inbox, model, servers, tables, terminal
 from flows.cli.answers import predict
 from flows.cli.first_steps import docs, doctor, init
@@ -21,6 +20,7 @@ from flows.cli.terminal import (
     choose_scale,
     choose_store,
     print_answer,
+    read_settings,
     report_errors,
 )
 

@@ -7,9 +7,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from configs.load import read_settings
-from configs.schema import AUTO
-from flows.cli.terminal import Changes, Config, Json, print_answer, report_errors
+from flows.cli.terminal import (
+    Changes,
+    Config,
+    Json,
+    print_answer,
+    read_settings,
+    report_errors,
+)
 
 app = typer.Typer(help="Look at the network that turns photographs into features.", no_args_is_help=True)
 
@@ -66,6 +71,8 @@ def render_cut_comparison(comparison: "CutComparison", present_cut: str) -> Rend
 
 
 def _advice(chosen: str, cut: str) -> str:
+    from configs.schema import AUTO
+
     if cut == AUTO:
         return "backbone.cut is auto, and this store has no model yet: its first run measures as here, and chooses."
     if cut == chosen:

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from configs.errors import PedigreeError
-from configs.load import read_settings
 from flows.cli import data_tables as screens
 from flows.cli.inbox import withdraw_if_kept
 from flows.cli.terminal import (
@@ -20,9 +19,9 @@ from flows.cli.terminal import (
     choose_most,
     choose_store,
     print_answer,
+    read_settings,
     report_errors,
 )
-from tasks.reports.prefect_ui.pace_bar import show_pace
 
 app = typer.Typer(
     help="Look at the dataset versions of a store, export them as plain folders, and verify that they are whole.",
@@ -84,6 +83,7 @@ def diff(
         comparison = versions.diff(opened, before, after)
         if html:
             from tasks.catalog.export import write_report
+            from tasks.reports.prefect_ui.pace_bar import show_pace
 
             write_report(opened, comparison, html, show_pace)
         print_answer(
@@ -165,6 +165,7 @@ def checkout(
     """Write a version as a plain folder, class/sha256.jpg and manifest.csv, for Keras, torchvision, fastai or a zip."""
     with report_errors():
         from tasks.catalog import export as plain
+        from tasks.reports.prefect_ui.pace_bar import show_pace
 
         export = plain.checkout(choose_store(config, changes, store), version, folder, show_pace)
         print_answer(export.to_dict(), as_json, screens.render_exported_version(export))
@@ -182,6 +183,7 @@ def verify(
     """Hash every image and every record of a version again, and name what is damaged."""
     with report_errors():
         from tasks.catalog import verify as proof
+        from tasks.reports.prefect_ui.pace_bar import show_pace
 
         opened, engine = choose_store(config, changes, store), choose_engine(config, changes)
         verification = proof.verify(opened, version, show_pace, engine)

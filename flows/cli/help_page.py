@@ -1,6 +1,5 @@
 """What every command line has beside its commands: its version, and help that is easy to read."""
 
-import importlib.metadata
 import shutil
 import sys
 from pathlib import Path
@@ -49,10 +48,12 @@ class _Argument(TyperArgument):
 
 def describe_version() -> str:
     """Return the version with the commit that it was made from, and whether anything was changed since."""
+    from importlib.metadata import version
+
     code = code_version()
     commit, changed = code["git_commit"], ", with changes" if code["git_dirty"] == "yes" else ""
     named = f"commit {commit[:_SHORT]}{changed}" if " " not in commit else commit
-    return f"pedigree {importlib.metadata.version('pedigree')} ({named})"
+    return f"pedigree {version('pedigree')} ({named})"
 
 
 def hide_types(command: object) -> None:

@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from configs.load import read_operations, read_settings
 from flows.cli import inbox_tables as screens
-from flows.cli.terminal import All, Changes, Config, Json, choose_most, print_answer, report_errors
+from flows.cli.terminal import (
+    All,
+    Changes,
+    Config,
+    Json,
+    choose_most,
+    print_answer,
+    read_operations,
+    read_settings,
+    report_errors,
+)
 
 if TYPE_CHECKING:
     from configs.schema import Settings

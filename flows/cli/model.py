@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.errors import PedigreeError, SettingsError
-from configs.load import read_settings
 from flows.cli import tables as screens
 from flows.cli.terminal import (
     All,
@@ -19,6 +18,7 @@ from flows.cli.terminal import (
     choose_most,
     choose_store,
     print_answer,
+    read_settings,
     report_errors,
 )
 

@@ -6,9 +6,16 @@ from typing import Annotated
 import typer
 
 from configs.environment import home
-from configs.load import read_operations, read_settings
 from flows.cli import tables
-from flows.cli.terminal import Changes, Config, Json, print_answer, report_errors
+from flows.cli.terminal import (
+    Changes,
+    Config,
+    Json,
+    print_answer,
+    read_operations,
+    read_settings,
+    report_errors,
+)
 
 app = typer.Typer()
 _PANEL = "Servers"

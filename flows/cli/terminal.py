@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
@@ -16,14 +16,13 @@ from rich.segment import Segment, Segments
 
 from configs.environment import absolute, home, prepare_environment
 from configs.errors import PedigreeError, SettingsError
-from configs.load import list_leaves, read_settings
-from configs.schema import Settings
-from configs.sections import Scale
-from configs.servers import Operations
 from configs.visible_text import json_text, shown, visible_lines
 from flows.cli.pager import page
 
 if TYPE_CHECKING:
+    from configs.schema import Settings
+    from configs.sections import Scale
+    from configs.servers import Operations
     from tasks.engine.engine import Engine
     from tasks.stores.store import Store
 
@@ -115,6 +114,10 @@ def _silence() -> None:
 
 def complete_setting(incomplete: str) -> list[str]:
     """Return the settings whose names begin with these letters, for the shell to complete."""
+    from configs.load import list_leaves
+    from configs.schema import Settings
+    from configs.servers import Operations
+
     leaves = [*list_leaves(Settings), *list_leaves(Operations)]
     return [name for leaf in leaves if (name := f"{'.'.join(leaf.path)}=").startswith(incomplete)]
 
@@ -176,6 +179,36 @@ def print_answer(plain: dict[str, Any], as_json: bool, screen: RenderableType, *
     return write(f"{text if can_show(text) else json.dumps(plain)}\n")
 
 
+def read_settings(config: Path, changes: Sequence[str] = ()) -> "Settings":
+    """Read the settings of a file, with changes; what only prints help waits for no schema.
+
+    Args:
+        config: The settings file.
+        changes: Changes such as ``training.seed=5``.
+
+    Returns:
+        The settings.
+    """
+    from configs import load
+
+    return load.read_settings(config, changes)
+
+
+def read_operations(config: Path, changes: Sequence[str] = ()) -> "Operations":
+    """Read what a settings file says of servers, with changes; what only prints help waits for no schema.
+
+    Args:
+        config: The settings file.
+        changes: Changes such as ``serve.port=8081``.
+
+    Returns:
+        The settings of servers.
+    """
+    from configs import load
+
+    return load.read_operations(config, changes)
+
+
 def choose_store(config: Path | None, changes: list[str] | None, store: str | None) -> "Store":
     """Return the store that a command is to read.
 
@@ -202,7 +235,7 @@ def choose_most(everything: bool) -> int:  # noqa: FBT001 - the flag as it was g
     return sys.maxsize if everything else MOST
 
 
-def choose_scale(config: Path | None, changes: list[str] | None) -> Scale:
+def choose_scale(config: Path | None, changes: list[str] | None) -> "Scale":
     """Return where long work is done.
 
     Args:
@@ -212,6 +245,8 @@ def choose_scale(config: Path | None, changes: list[str] | None) -> Scale:
     Returns:
         The section of the settings.
     """
+    from configs.sections import Scale
+
     return read_settings(config, changes or []).scale if config else Scale()
 
 

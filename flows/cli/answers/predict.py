@@ -10,10 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.errors import PedigreeError
-from configs.load import read_settings
-from configs.schema import Tracking
 from configs.visible_text import visible
-from flows.cli.terminal import Changes, Json, StoreConfig, StoreUrl, choose_store, print_answer, report_errors
+from flows.cli.terminal import (
+    Changes,
+    Json,
+    StoreConfig,
+    StoreUrl,
+    choose_store,
+    print_answer,
+    read_settings,
+    report_errors,
+)
 from tasks.domain.phrasing import count
 
 if TYPE_CHECKING:
@@ -42,6 +49,7 @@ def predict(
 ) -> None:
     """Say what the champion sees in photographs, bit for bit as the service does (exit code 1: some have no answer)."""
     with report_errors():
+        from configs.schema import Tracking
         from tasks.domain.training.calibration import NEVER
         from tasks.reports.prefect_ui.pace_bar import show_pace
         from tasks.service.models.store_models import StoreModels

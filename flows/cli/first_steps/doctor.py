@@ -10,9 +10,15 @@ from rich.text import Text
 
 from configs.environment import home
 from configs.errors import PedigreeError, SettingsError
-from configs.load import read_operations, read_settings
 from configs.visible_text import shown, visible
-from flows.cli.terminal import Changes, Json, print_answer, report_errors
+from flows.cli.terminal import (
+    Changes,
+    Json,
+    print_answer,
+    read_operations,
+    read_settings,
+    report_errors,
+)
 from tasks.domain.phrasing import count
 
 if TYPE_CHECKING:

@@ -9,10 +9,12 @@ import typer
 from rich.text import Text
 
 from configs.errors import PedigreeError, SettingsError
-from configs.json_schema import SCHEMA_FILE
-from configs.load import read_settings
-from flows.cli.first_steps.settings_text import write_settings_text
-from flows.cli.terminal import Json, print_answer, report_errors
+from flows.cli.terminal import (
+    Json,
+    print_answer,
+    read_settings,
+    report_errors,
+)
 
 if TYPE_CHECKING:
     from configs.schema import Settings
@@ -36,7 +38,9 @@ def init(
 ) -> None:
     """Write a settings file from four answers: where photographs are, their labels, where to write, which backbone."""
     with report_errors():
+        from configs.json_schema import SCHEMA_FILE
         from flows.cli.first_steps.questions import Given, answer_questions
+        from flows.cli.first_steps.settings_text import write_settings_text
 
         _refuse_existing(file)
         answers = answer_questions(Given(source, labels, store, backbone, yes))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.gate_rules import FIGURES, IMPROVEMENT, RELABELLED, SERVED, Rule, suggest_nearest
-from configs.sections import Gate
 from tasks.domain.phrasing import count
 
 if TYPE_CHECKING:
+    from configs.sections import Gate
     from tasks.domain.datasets.manifest import Row
     from tasks.domain.evaluation.comparison import EvaluationSet
 
@@ -80,7 +80,7 @@ def failed_result(rule: Rule, value: float | None, message: str) -> RuleResult:
     return RuleResult(rule.text, "ask" if rule.ask else "failed", value, rule.limit, passed=False, said=message)
 
 
-def inconclusive_result(rule: Rule, gate: Gate, why: str = "") -> RuleResult:
+def inconclusive_result(rule: Rule, gate: "Gate", why: str = "") -> RuleResult:
     """Return the result of a rule that cannot be decided, with the outcome that the settings choose for this case.
 
     Args:
