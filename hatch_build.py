@@ -25,7 +25,8 @@ class WheelHook(BuildHookInterface):  # type: ignore[type-arg]
         if version == "editable":
             return
         added, docs = build_data["force_include"], Path(self.root, "docs")
-        for page in docs.rglob("*"):
+        # What begins with an underscore belongs to the site that is built from the pages.
+        for page in (page for room in docs.glob("[!_]*") for page in (room, *room.rglob("*"))):
             if page.suffix in _PAGES:
                 added[str(page)] = f"flows/docs/{page.relative_to(docs).as_posix()}"
         if commit := self._commit():
