@@ -48,6 +48,7 @@ def add_contents(app: Sphinx, page: str, source: list[str]) -> None:
     if page == root_doc:
         index = (Path(app.srcdir) / INDEX).read_text(encoding="utf-8")
         folder = posixpath.dirname(INDEX)
+        app.env.note_dependency(INDEX)
         for section in index.split("\n## ")[1:]:
             entries = [f"{title} <{folder}/{path}>" for title, path in _ENTRY.findall(section)]
             source[0] += toctree(section.partition("\n")[0], entries)
