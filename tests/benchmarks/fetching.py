@@ -1,4 +1,4 @@
-"""Fetching and listing from a server with latency: docs/explanation/speed.md shows what it printed.
+"""Fetching and listing from a server with latency: docs/explanation/speed-of-sources.md shows what it printed.
 
 Some minutes on two cores: python -m tests.benchmarks.fetching OBJECTS KEYS
 

@@ -1,4 +1,4 @@
-"""Dataset versions beside DVC, Oxen and bare Lance: docs/explanation/speed.md shows what it printed.
+"""Dataset versions beside DVC, Oxen and bare Lance: docs/explanation/speed-of-versions.md shows what it printed.
 
 python -m tests.benchmarks.versions FOLDER COUNT... [--programs DIR]
 

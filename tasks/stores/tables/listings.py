@@ -1,6 +1,7 @@
 """Listings of a source in columns: differences between two of them, and the listing that a history of them gives.
 
-Columns take a third of the memory of Python objects; docs/explanation/speed.md says how much a million keys take.
+Columns take a third of the memory of Python objects; docs/explanation/speed-of-sources.md says how much a million keys
+take.
 """
 
 import hashlib
