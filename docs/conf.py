@@ -49,9 +49,9 @@ def add_contents(app: Sphinx, page: str, source: list[str]) -> None:
         index = (Path(app.srcdir) / INDEX).read_text(encoding="utf-8")
         folder = posixpath.dirname(INDEX)
         app.env.note_dependency(INDEX)
-        for section in index.split("\n## ")[1:]:
-            entries = [f"{title} <{folder}/{path}>" for title, path in _ENTRY.findall(section)]
-            source[0] += toctree(section.partition("\n")[0], entries)
+        for section in re.split(r"^##+ ", index, flags=re.MULTILINE)[1:]:
+            if entries := [f"{title} <{folder}/{path}>" for title, path in _ENTRY.findall(section)]:
+                source[0] += toctree(section.partition("\n")[0], entries)
         source[0] += toctree("Project", [f"All pages <{INDEX}>", *PROJECT])
     elif f"{page}.md" == DECISIONS:
         source[0] += toctree("Decisions", re.findall(r"^\[[^]]+\]\((\w+)\.md\)", source[0], re.MULTILINE))
