@@ -44,7 +44,7 @@ format: install-dev ## Format the code and apply the safe fixes
 	@$(RUN)/ruff check --quiet --fix --exit-zero . && $(RUN)/ruff format --quiet .
 
 docs: install-dev ## Build the documentation as a site in docs/_build/html; a broken link or anchor fails
-	@$(RUN)/python -m sphinx -q -W --keep-going -n -j auto -c docs -d docs/_build/doctrees . docs/_build/html
+	@$(RUN)/python -m sphinx -q -E -a -W --keep-going -n -j auto -c docs -d docs/_build/doctrees . docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 reference: install-dev ## Write the parts of docs/ again that come from the code: settings, commands, metrics, decisions
