@@ -117,7 +117,7 @@ def decide(
         evaluation = evaluate(data.dataset, features, trained, settings)
         verdict = apply_gate(data, trained, evaluation, serving_check.result(), settings)
         challenger = Challenger(features, trained, evaluation, verdict)
-        report = write_report(data, challenger, settings)
+        report = write_report(data, challenger, version, settings)
         promotion = promote(data.dataset, challenger, version, settings)
         if isinstance(promotion, AlreadyDecided):
             return promotion

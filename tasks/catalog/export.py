@@ -10,6 +10,7 @@ from configs.errors import PedigreeError
 from tasks.catalog.versions import VersionComparison, find_version
 from tasks.domain.datasets.export_formats import MANIFEST, file_name, folder_name, format_manifest_csv
 from tasks.engine.tally import Advance
+from tasks.reports.pages.data_card_page import name_dataset
 from tasks.reports.pages.diff_page import list_pictured_images, render_version_diff
 from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.files.export_folder import make_folders, new_folder, write_file, write_images
@@ -64,6 +65,12 @@ def checkout(store: Store, word: str, target: Path, progress: Progress) -> Expor
     return ExportedVersion(name, str(target), len(rows), len(folders))
 
 
+def _name_dataset(store: Store, version: str) -> str:
+    """Return how people call a dataset version, by its card; empty where its run died before it wrote one."""
+    card = store.data_cards.read(version)
+    return name_dataset(card) if card else ""
+
+
 def write_report(store: Store, compared: VersionComparison, page: Path, progress: Progress) -> None:
     """Write the page about a comparison, with thumbnails of those images that the store still holds.
 
@@ -79,5 +86,10 @@ def write_report(store: Store, compared: VersionComparison, page: Path, progress
         for image, data in store.images.salvage(names):
             small[image] = make_thumbnail(data) if isinstance(data, bytes) else None
             advance(1)
-    written = render_version_diff(compared.before, compared.after, compared.difference, small, compared.flips)
+    if compared.models:
+        names = [f"version {version}" for version in compared.models]
+    else:
+        names = [_name_dataset(store, version) for version in (compared.before, compared.after)]
+    called = (names[0], names[1])
+    written = render_version_diff(compared.before, compared.after, compared.difference, small, compared.flips, called)
     write_file(page, written.encode())

@@ -17,10 +17,11 @@ from tasks.stores.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A head in the store, and the dataset version that it was trained on."""
+    """A head in the store, the dataset version that it was trained on, and how people call it."""
 
     head: str
     dataset: str
+    name: str = ""
 
 
 def compare_predictions(store: Store, before: Model, after: Model) -> PredictionFlips:
@@ -80,8 +81,9 @@ def render_diff_files(store: Store, before: Model, after: Model) -> dict[str, by
     }
     facts = {"before": before.dataset, "after": after.dataset, **diff.to_dict()}
     facts |= {"predictions": flipped.to_dict()} if flipped else {}
+    page = render_version_diff(before.dataset, after.dataset, diff, small, flipped, (before.name, after.name))
     return {
-        "since-champion.html": render_version_diff(before.dataset, after.dataset, diff, small, flipped).encode(),
+        "since-champion.html": page.encode(),
         "since-champion.json": json.dumps(facts, ensure_ascii=False, indent=1).encode(),
     }
 

@@ -17,6 +17,7 @@ from tasks.domain.datasets.version_rows import VersionRows
 from tasks.domain.evaluation.learning_curves import LEAST, LabelledFeatures, LearningCurves, fit_learning_curves
 from tasks.domain.evaluation.misclassifications import Misclassifications, Query, find_nearest
 from tasks.domain.evaluation.results import ReportSummary
+from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.results import Challenger, RunData
 from tasks.domain.training.results import FeatureSet
 from tasks.evaluation.diff_models import Model, render_diff_files
@@ -28,6 +29,7 @@ from tasks.reports.pages.evaluation_page import (
     render_evaluation_report,
 )
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
+from tasks.reports.pages.run_links import link_pages
 from tasks.reports.pages.template import make_thumbnail
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags, label_flow_run, show_evaluation
 from tasks.step import step
@@ -39,21 +41,23 @@ from tasks.stores.tracking import runs
 _BLOCK = 4096
 # MLflow shows this tag, as Markdown, on top of a run's page.
 _DESCRIPTION = "mlflow.note.content"
+_DATA_CARD, _CHANGES = "dataset/card.html", "evaluation/since-champion.html"
 _PAGES = {
     "the evaluation report": "evaluation/report.html",
     "the model card": "evaluation/model-card.html",
-    "the data card": "dataset/card.html",
-    "what changed since the champion": "evaluation/since-champion.html",
+    "the data card": _DATA_CARD,
+    "what changed since the champion": _CHANGES,
 }
 
 
 @step(hours=6)
-def write_report(data: RunData, challenger: Challenger, settings: schema.Settings) -> ReportSummary:
+def write_report(data: RunData, challenger: Challenger, version: str, settings: schema.Settings) -> ReportSummary:
     """Write the report and the model card into the MLflow run, and links to them where people look.
 
     Args:
         data: What the photographs came to.
         challenger: The model, what it was measured at, and the gate's verdict.
+        version: The version under which it is registered.
         settings: Those of the store, the tracking and the gate are read.
 
     Returns:
@@ -64,16 +68,23 @@ def write_report(data: RunData, challenger: Challenger, settings: schema.Setting
     mistakes = _add_nearest(challenger.evaluation.mistakes, rows, challenger, store)
     card = store.data_cards.read(data.dataset.hash) or {}
     learned = compute_learning_curves(rows, challenger.features.current, store, settings.gate.minimum_support)
-    report = EvaluationReport(data.dataset, challenger, mistakes, card, settings.gate.minimum_support, learned)
-    files = {**_page(report, store), **_card(report, url, run_id), **_tables(report)}
-    files |= _since_champion(data, challenger, store)
-    run_files = {f"evaluation/{name}": text for name, text in files.items()}
-    runs.log_files(url, run_id, run_files | draw_figures(report))
-    pages = {
-        name: runs.file_page(url, run_id, path)
-        for name, path in _PAGES.items()
-        if path.removeprefix("evaluation/") in files or path.startswith("dataset/")
-    }
+    former = _find_former(challenger, store)
+    links = runs.file_pages(url, run_id, [path for path in _PAGES.values() if former or path != _CHANGES])
+    report = EvaluationReport(
+        data.dataset,
+        challenger,
+        mistakes,
+        card,
+        settings.gate.minimum_support,
+        learned,
+        f"{settings.tracking.model} version {version}",
+    )
+    files = {**_page(report, store), **_card(report, links[_DATA_CARD]), **_tables(report)}
+    files |= _since_champion(report, former, store, settings.tracking.model) if former else {}
+    # The data card was written before its run: the run's copy gets links, the store's has none.
+    run_files = {f"evaluation/{name}": text for name, text in files.items()} | _data_card(report, store)
+    runs.log_files(url, run_id, link_pages(run_files, links, _flow_run()) | draw_figures(report))
+    pages = {name: links[path] for name, path in _PAGES.items() if path in links}
     runs.tag(url, run_id, {_DESCRIPTION: _description(data.dataset, challenger, pages)})
     show_evaluation(challenger.verdict, run_id, pages)
     label_flow_run("report", pages["the evaluation report"])
@@ -103,20 +114,33 @@ def _tables(report: EvaluationReport) -> dict[str, bytes]:
     return {f"{name}.json": json.dumps(table, ensure_ascii=False, indent=1).encode() for name, table in tables.items()}
 
 
-def _since_champion(data: RunData, challenger: Challenger, store: Store) -> dict[str, bytes]:
-    """Write what differs from the champion that the challenger was held against; nothing in a first run."""
+def _find_former(challenger: Challenger, store: Store) -> Decision | None:
+    """Find the champion that the challenger was held against; there is none in a first run."""
     number = challenger.evaluation.champion
-    former = next((decision for decision in store.ledger.entries() if decision.number == number), None)
-    if former is None:
-        return {}
-    current = Model(challenger.model.head, data.dataset.hash)
-    return render_diff_files(store, Model(former.head, former.dataset), current)
+    return next((decision for decision in store.ledger.entries() if decision.number == number), None)
 
 
-def _card(report: EvaluationReport, url: str, run_id: str) -> dict[str, bytes]:
+def _since_champion(report: EvaluationReport, former: Decision, store: Store, model: str) -> dict[str, bytes]:
+    """Write what differs from the champion."""
+    before = Model(former.head, former.dataset, f"{model} version {former.model_version}")
+    after = Model(report.challenger.model.head, report.dataset.hash, report.registered)
+    return render_diff_files(store, before, after)
+
+
+def _flow_run() -> str:
+    address = build_flow_run_tags()["flow_run_url"]
+    return "" if address == "none" else address
+
+
+def _data_card(report: EvaluationReport, store: Store) -> dict[str, bytes]:
+    page = store.data_cards.read_page(report.dataset.hash)
+    return {_DATA_CARD: page} if page else {}
+
+
+def _card(report: EvaluationReport, data_card: str) -> dict[str, bytes]:
     """Write the model card twice; without MLflow's pages its link leads to the data card in the run's own folder."""
-    title = f"Model card: head {report.challenger.model.head[:12]}"
-    sections = build_model_card(report, runs.file_page(url, run_id, "dataset/card.html") or "../dataset/card.html")
+    title = f"Model card: {report.model_name}"
+    sections = build_model_card(report, data_card or f"../{_DATA_CARD}")
     return {
         "model-card.md": render_card_markdown(title, sections).encode(),
         "model-card.html": render_card_html(title, sections).encode(),
@@ -127,8 +151,8 @@ def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]
     """Say the verdict, what it was trained on, why on these features, what a trial came to, and where to read on."""
     verdict, trial, choice = challenger.verdict, challenger.model.trial, challenger.features.choice
     links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
-    flow_run = build_flow_run_tags()["flow_run_url"]
-    links += [f"[the run in Prefect]({flow_run})"] if flow_run != "none" else []
+    flow_run = _flow_run()
+    links += [f"[the run in Prefect]({flow_run})"] if flow_run else []
     of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
     sentence = f"Dataset `{dataset.hash}`: {of}."
     parts = [f"{markdown(verdict.title)}: {markdown(verdict.reason)}.", sentence]

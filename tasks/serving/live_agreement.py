@@ -54,7 +54,7 @@ def keep_comparison(url: str, run_id: str, comparison: Mapping[str, Any]) -> Non
     names = comparison["champion"], comparison["challenger"]
     total = agreement.to_dict(*names)
     page = render_live_agreement(agreement, *names, share=comparison["share"])
-    runs.log_files(url, run_id, {_SUM: _to_json(total), PAGE: page.encode()})
+    runs.log_files(url, run_id, {_SUM: _to_json(total), **_link_page(page, url, run_id)})
     figures = {name: total[name] for name in ("answers", "disagreement", "both_sure_different")}
     runs.log_metrics(url, run_id, {f"shadow/{name}": float(value) for name, value in figures.items()})
 
@@ -129,7 +129,13 @@ def prepare_page(url: str, entries: Sequence[Decision], challenger: Decision) ->
             {"version": decision.model_version, "head": decision.head} for decision in (champion, challenger)
         )
         page = render_live_agreement(Agreement(), first, second, share=1.0)
-        runs.log_files(url, challenger.run_id, {PAGE: page.encode()})
+        runs.log_files(url, challenger.run_id, _link_page(page, url, challenger.run_id))
+
+
+def _link_page(page: str, url: str, run_id: str) -> dict[str, bytes]:
+    from tasks.reports.pages.run_links import TITLES, link_pages
+
+    return link_pages({PAGE: page.encode()}, runs.file_pages(url, run_id, TITLES))
 
 
 def _to_json(plain: Mapping[str, Any]) -> bytes:

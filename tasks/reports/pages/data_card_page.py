@@ -50,6 +50,7 @@ def render_data_card(card: Mapping[str, Any], thumbnails: Mapping[str, str | Non
     """
     return render(
         "card.html.j2",
+        dataset_name=name_dataset(card),
         card=card,
         thumbnails=thumbnails,
         likeness=summarize_duplicates(card),
@@ -60,6 +61,11 @@ def render_data_card(card: Mapping[str, Any], thumbnails: Mapping[str, str | Non
         findings=_findings(card),
         changes=_changes(card),
     )
+
+
+def name_dataset(card: Mapping[str, Any]) -> str:
+    """Return how people call a dataset version: by the minute in which its card was written, in UTC."""
+    return f"Dataset of {card['written'][:16].replace('T', ' ')}"
 
 
 def _findings(card: Mapping[str, Any]) -> list[Part]:

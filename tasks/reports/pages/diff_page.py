@@ -60,6 +60,7 @@ def render_version_diff(
     difference: VersionDiff,
     thumbnails: Mapping[str, str | None],
     flips: PredictionFlips | None = None,
+    names: tuple[str, str] = ("", ""),
 ) -> str:
     """Render the diff page of two dataset versions.
 
@@ -69,13 +70,20 @@ def render_version_diff(
         difference: What differs between them.
         thumbnails: ``data:`` addresses by image hash; None for an image that is not stored any more.
         flips: Test images that the two models predict differently; the page begins with them.
+        names: How people call the two versions or models; by their hashes where a name is empty.
 
     Returns:
         The page as HTML.
     """
     test_images = flips.images if flips else None
+    titles = [name or f"dataset {version[:12]}" for name, version in zip(names, (before, after), strict=True)]
     return render(
-        "diff.html.j2", before=before, after=after, parts=_parts(difference, thumbnails, flips), test_images=test_images
+        "diff.html.j2",
+        names=titles,
+        before=before,
+        after=after,
+        parts=_parts(difference, thumbnails, flips),
+        test_images=test_images,
     )
 
 

@@ -42,6 +42,7 @@ class EvaluationReport:
         card: The data card, as it is stored in JSON.
         minimum: The fewest test images of a class or slice whose figures count as known.
         curves: Learning curves of the classes.
+        registered: The name and version under which the model is registered; empty where it is not.
     """
 
     dataset: Dataset
@@ -50,6 +51,12 @@ class EvaluationReport:
     card: Mapping[str, Any]
     minimum: int
     curves: LearningCurves = NO_CURVES
+    registered: str = ""
+
+    @property
+    def model_name(self) -> str:
+        """Return how people call the model: its name and version, or its head where it is in no registry."""
+        return self.registered or f"head {self.challenger.model.head[:12]}"
 
     @property
     def suspects(self) -> list[Mapping[str, Any]]:
@@ -121,6 +128,8 @@ def render_evaluation_report(report: EvaluationReport, thumbnails: Mapping[str, 
     sets = [("test split", evaluation.test)] + ([("golden set", evaluation.golden)] if evaluation.golden else [])
     return render(
         "evaluation.html.j2",
+        model_name=report.model_name,
+        figure_name=evaluation_plots.name_figure,
         dataset=report.dataset,
         leakage=describe_leakage(report.card, report.challenger.features.current.fingerprint),
         trained=report.challenger.model,

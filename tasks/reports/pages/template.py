@@ -1,7 +1,9 @@
 """Web pages from templates: each is one file without scripts, in light or dark colours, that also fits a phone."""
 
 import base64
+import html
 import io
+import re
 from functools import cache
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def read_style() -> bytes:
 @cache
 def open_templates(folder: Path) -> Environment:
     """Open a folder of templates, in which every text is escaped and a variable that is missing is an error."""
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
@@ -45,6 +47,26 @@ def open_templates(folder: Path) -> Environment:
         keep_trailing_newline=True,
         finalize=_finalized,
     )
+    environment.filters |= {"list_headings": list_headings, "read_share": read_share}
+    return environment
+
+
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>', re.DOTALL)
+_TAG = re.compile("<[^>]*>")
+
+
+def list_headings(body: str) -> list[tuple[str, str]]:
+    """List the parts of a page for its table of contents, each as its anchor and its title."""
+    return [(anchor, html.unescape(_TAG.sub("", str(title)))) for anchor, title in _HEADING.findall(str(body))]
+
+
+def read_share(figure: str) -> float | None:
+    """Read a share between 0 and 1 from a cell of a table; None where the cell holds something else."""
+    try:
+        share = float(figure)
+    except ValueError:
+        return None
+    return share if 0 <= share <= 1 else None
 
 
 def _finalized(fact: object) -> object:

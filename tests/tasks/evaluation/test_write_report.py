@@ -28,7 +28,7 @@ from tests.tasks.partial_runs import FEATURES, partial_run, rows_of, same, small
 
 @flow(name="explained")
 def _explained(data: RunData, challenger: Challenger, chosen: Settings) -> ReportSummary:
-    return write_report(data, challenger, chosen)
+    return write_report(data, challenger, "2", chosen)
 
 
 def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectServer) -> None:
