@@ -5,7 +5,6 @@ import html
 import io
 import re
 from dataclasses import replace
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -26,7 +25,6 @@ from tasks.reports.pages.evaluation_page import (
 )
 from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
 from tasks.reports.pages.plot_geometry import Scale, choose_ticks, place_dot, scale_around_zero
-from tests.browser import needs_chromium, open_page
 from tests.tasks.domain.measurements import CLASSES
 from tests.tasks.reports.reports import GROWN, RULES, report
 
@@ -212,24 +210,6 @@ def test_a_scale_around_nought_has_nought_in_its_middle(most: float) -> None:
     assert [tick.words for tick in ticks if tick.at == 50] == ["0"]
     assert not place_dot(scale, 0, -most, most).cut
     assert place_dot(Scale(-1, 1), 0, -2, 0.5) == place_dot(Scale(-1, 1), 0, -9, 0.5)
-
-
-@needs_chromium
-def test_the_page_needs_nothing_else_and_fits_a_phone(tmp_path: Path) -> None:
-    """On a phone nothing is wider than the screen, nothing is fetched, and dark follows the reader."""
-    evaluated = report([f"a_breed_with_a_very_long_name_{number}_{'x' * 30}" for number in range(14)], 400)
-    pages = {
-        "report": render_evaluation_report(evaluated, dict.fromkeys(list_pictured_images(evaluated), small())),
-        "card": render_card_html("Model card", build_model_card(evaluated, "#")),
-    }
-    for name, text in pages.items():
-        assert not re.search(r"(src|href)=\"(?!data:|#)|url\(|@import", text)
-        (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
-        with open_page(f"file://{tmp_path}/{name}.html", width=390, height=844) as page:
-            assert page.evaluate("document.documentElement.scrollWidth") == 390
-            light = page.evaluate("getComputedStyle(document.body).backgroundColor")
-            page.emulate_media(color_scheme="dark")
-            assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
 
 
 def test_photographs_under_another_label_are_shown() -> None:
