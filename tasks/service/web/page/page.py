@@ -30,6 +30,7 @@ from tasks.service.web.page.page_text import (
     describe_answers,
     describe_model,
     describe_problem,
+    name_model,
     show_answer,
 )
 from tasks.service.web.routes import answer_request
@@ -149,7 +150,8 @@ def _render(
     pages = state.pages.pages_of(model) if model else {}
     page = open_templates(_HERE / "templates").get_template("page.html.j2")
     text = page.render(
-        title=f"{sentence or 'What does this photograph show?'} | Pedigree",
+        title=f"{sentence or 'What does this photograph show?'} | {name_model(model) if model else 'Pedigree'}",
+        model_name=name_model(model) if model else "",
         sentence=sentence,
         kind="problem" if problem else "thanks" if thanks else "heard",
         shown=content.shown,

@@ -161,6 +161,11 @@ def describe_problem(problem: ServiceProblem, again: str = "") -> str:
     return f"{told} Try again in {seconds}{f': {again}' if again else '.'}"
 
 
+def name_model(model: ModelIdentity) -> str:
+    """Return how people call the model: its name and version, as the reports call it."""
+    return f"{model.name} version {model.version}"
+
+
 def describe_model(model: ModelIdentity) -> list[Fact]:
     """List what the page says of the model; a model of MLflow's registry alone has no date, and may have no decision.
 

@@ -107,7 +107,9 @@ def test_the_page_needs_no_script_and_loads_nothing_from_elsewhere(served: Serve
         for address in re.findall(r'(?:href|src)="(/[^"]+)"', page.text):
             assert served.client.get(address).status_code == 200
     assert answer.text.count("<article>") == 1
-    assert f"{served.label}, " in re.findall("<title>(.*)</title>", answer.text)[0]
+    title = re.findall("<title>(.*)</title>", answer.text)[0]
+    assert f"{served.label}, " in title
+    assert title.endswith("version 1")
     assert 'src="data:image/jpeg;base64,' in answer.text
     assert served.client.get(re.findall('src="(/v1/training/[^"]+)"', answer.text)[0]).status_code == 200
     assert f"The model learned {served.label} from 3 training images" in answer.text
