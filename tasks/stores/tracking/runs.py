@@ -231,7 +231,16 @@ def file_page(url: str, run_id: str, name: str) -> str:
 
 
 def file_pages(url: str, run_id: str, names: Collection[str]) -> dict[str, str]:
-    """Return the pages that show files of a run, by the files' names; see file_page."""
+    """Return the pages that show files of a run.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+        names: The files' names.
+
+    Returns:
+        The addresses by the files' names; empty ones where file_page returns an empty one.
+    """
     pages = mlflow_pages(url)
     if not pages:
         return dict.fromkeys(names, "")
