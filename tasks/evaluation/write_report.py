@@ -69,7 +69,7 @@ def write_report(data: RunData, challenger: Challenger, version: str, settings: 
     card = store.data_cards.read(data.dataset.hash) or {}
     learned = compute_learning_curves(rows, challenger.features.current, store, settings.gate.minimum_support)
     former = _find_former(challenger, store)
-    links = runs.file_pages(url, run_id, [path for path in _PAGES.values() if former or path != _CHANGES])
+    links = {path: runs.file_page(url, run_id, path) for path in _PAGES.values() if former or path != _CHANGES}
     report = EvaluationReport(
         data.dataset,
         challenger,

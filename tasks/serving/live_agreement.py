@@ -135,7 +135,7 @@ def prepare_page(url: str, entries: Sequence[Decision], challenger: Decision) ->
 def _link_page(page: str, url: str, run_id: str) -> dict[str, bytes]:
     from tasks.reports.pages.run_links import TITLES, link_pages
 
-    return link_pages({PAGE: page.encode()}, runs.file_pages(url, run_id, TITLES))
+    return link_pages({PAGE: page.encode()}, {file: runs.file_page(url, run_id, file) for file in TITLES})
 
 
 def _to_json(plain: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
 """MLflow's runs: opened, filled with figures, tags and files, and closed."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -227,30 +227,16 @@ def file_page(url: str, run_id: str, name: str) -> str:
     Returns:
         The address; empty where MLflow is a database that has no pages, or does not have the run.
     """
-    return file_pages(url, run_id, [name])[name]
-
-
-def file_pages(url: str, run_id: str, names: Collection[str]) -> dict[str, str]:
-    """Return the pages that show files of a run.
-
-    Args:
-        url: MLflow's address.
-        run_id: The run.
-        names: The files' names.
-
-    Returns:
-        The addresses by the files' names; empty ones where file_page returns an empty one.
-    """
     pages = mlflow_pages(url)
     if not pages:
-        return dict.fromkeys(names, "")
+        return ""
     if has_known_layout(url):
         experiment = EmbeddedRegistry(url).experiment(run_id)
     else:
         with mlflow_at(url) as client:
             experiment = client.get_run(run_id).info.experiment_id
     run = f"{shown(pages).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
-    return {name: f"{run}/artifacts/{quote(name)}" if experiment else "" for name in names}
+    return f"{run}/artifacts/{quote(name)}" if experiment else ""
 
 
 def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
