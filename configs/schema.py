@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from configs.card import Card
 from configs.sections import Evaluation, Gate, Images, Scale, Section, Source, Watch
 
 # Test and validation split together; at least a fifth of the images is left to train on.
@@ -261,6 +262,7 @@ class Settings(Section):
     evaluation: Evaluation = Field(default=Evaluation(), description="What models are measured on.")
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
+    card: Card = Field(default=Card(), description="What only a person can say on the model card.")
     watch: Watch = Field(default=Watch(), description="When uploads are a reason to retrain before the nightly run.")
     scale: Scale = Field(default=Scale(), description="Where long work is done.")
 
@@ -269,8 +271,7 @@ class Settings(Section):
         """Return whether fine-tuning would begin with a block behind the cut, which the backbone does not have."""
         if self.backbone.cut == AUTO:
             return False
-        blocks = [str(block) for block in _BLOCKS]
-        last = self.backbone.cut.rpartition("+")[2]
+        blocks, last = [str(block) for block in _BLOCKS], self.backbone.cut.rpartition("+")[2]
         return blocks.index(self.fine_tuning.from_block) > blocks.index(last)
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from configs.card import Card
 from configs.errors import PedigreeError, SettingsError
 from flows.cli import tables as screens
 from flows.cli.terminal import (
@@ -140,6 +141,25 @@ def lift(
 
         override = overrides.release(_workspace(config, changes), version, _person(by, why))
         print_answer(override.to_dict(), as_json, screens.render_override(override))
+
+
+@app.command()
+def export(
+    version: _Version,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to write, new or empty.")],
+    config: StoreConfig = None,
+    changes: Changes = None,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Write a version as a folder that runs without Pedigree: ONNX, weights, pixel function, card; checked to agree."""
+    with report_errors():
+        from tasks.exporting.export_model import export_model
+
+        settings = read_settings(config, changes or []) if config else None
+        chosen = (settings.card, settings.tracking.model) if settings else (Card(),)
+        exported = export_model(choose_store(config, changes, store), version, folder, *chosen)
+        print_answer(exported.to_dict(), as_json, screens.render_exported_model(exported))
 
 
 def _workspace(config: Path, changes: list[str] | None) -> "Workspace":

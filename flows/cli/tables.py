@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tasks.domain.registry.decisions import Decision
     from tasks.domain.registry.model_record import Reproduction
     from tasks.domain.runs.results import Outcome
+    from tasks.exporting.export_model import ExportedModel
     from tasks.promotion.overrides import Override
     from tasks.runs.dry_run import DryRun
 
@@ -51,6 +52,20 @@ def render_outcome(outcome: "Outcome") -> RenderableType:
     for rule in outcome.gate:
         table.add_row(*build_rule_row(rule))
     return Group(head, table)
+
+
+def render_exported_model(exported: "ExportedModel") -> RenderableType:
+    """Render what was exported where, how near its answers are to the evaluation's, and which licence it has."""
+    apart = f"at most {exported.widest:.1g} apart" if exported.widest else "the same bit for bit"
+    size = f"{count(exported.files, 'file')}, {exported.size / 10**6:,.1f} MB"
+    text = Text(f"Version {exported.model_version} is in {exported.folder}: {size}.\n")
+    text.append(
+        f"In a process of its own it answered {exported.pictures:,} pictures as evaluated, probabilities {apart}; "
+    )
+    text.append(f"{exported.tolerance:g} is allowed.")
+    if not exported.license:
+        text.append("\nIts card names no licence, so that nobody else may use it: set card.license.", "yellow")
+    return text
 
 
 def render_reproduction(reproduction: "Reproduction") -> RenderableType:

@@ -28,7 +28,8 @@ from tasks.reports.pages.evaluation_page import (
     list_pictured_images,
     render_evaluation_report,
 )
-from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
+from tasks.reports.pages.hub_card import HubMetadata, describe_license, render_card_markdown
+from tasks.reports.pages.model_card import build_model_card, render_card_html
 from tasks.reports.pages.run_links import link_pages
 from tasks.reports.pages.template import make_thumbnail
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags, label_flow_run, show_evaluation
@@ -79,7 +80,7 @@ def write_report(data: RunData, challenger: Challenger, version: str, settings: 
         learned,
         f"{settings.tracking.model} version {version}",
     )
-    files = {**_page(report, store), **_card(report, links[_DATA_CARD]), **_tables(report)}
+    files = {**_page(report, store), **_card(report, links[_DATA_CARD], settings), **_tables(report)}
     files |= _since_champion(report, former, store, settings.tracking.model) if former else {}
     # The data card was written before its run: the run's copy gets links, the store's has none.
     run_files = {f"evaluation/{name}": text for name, text in files.items()} | _data_card(report, store)
@@ -137,12 +138,20 @@ def _data_card(report: EvaluationReport, store: Store) -> dict[str, bytes]:
     return {_DATA_CARD: page} if page else {}
 
 
-def _card(report: EvaluationReport, data_card: str) -> dict[str, bytes]:
+def _card(report: EvaluationReport, data_card: str, settings: schema.Settings) -> dict[str, bytes]:
     """Write the model card twice; without MLflow's pages its link leads to the data card in the run's own folder."""
     title = f"Model card: {report.model_name}"
-    sections = build_model_card(report, data_card or f"../{_DATA_CARD}")
+    sections = (*build_model_card(report, data_card or f"../{_DATA_CARD}"), describe_license(settings.card))
+    test = report.challenger.evaluation.test
+    metadata = HubMetadata(
+        name=settings.tracking.model,
+        card=settings.card,
+        dataset=report.dataset.hash,
+        figures=test.figures,
+        slices=test.slices,
+    )
     return {
-        "model-card.md": render_card_markdown(title, sections).encode(),
+        "model-card.md": render_card_markdown(title, sections, metadata).encode(),
         "model-card.html": render_card_html(title, sections).encode(),
     }
 

@@ -40,7 +40,8 @@ from tasks.reports.pages.evaluation_page import (
     list_pictured_images,
     render_evaluation_report,
 )
-from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
+from tasks.reports.pages.hub_card import render_card_markdown
+from tasks.reports.pages.model_card import build_model_card, render_card_html
 from tasks.reports.pages.template import make_thumbnail
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs

@@ -18,7 +18,8 @@ from tasks.domain.datasets.version_diff import diff_versions
 from tasks.reports.pages.data_card_page import render_data_card
 from tasks.reports.pages.diff_page import render_version_diff
 from tasks.reports.pages.evaluation_page import render_evaluation_report
-from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
+from tasks.reports.pages.hub_card import render_card_markdown
+from tasks.reports.pages.model_card import build_model_card, render_card_html
 from tasks.reports.prefect_ui import artifacts
 from tasks.stores.store import Store
 from tests.browser import needs_chromium, open_page

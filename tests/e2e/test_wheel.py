@@ -23,7 +23,7 @@ from pathlib import Path
 from tasks.domain.datasets.version_diff import diff_versions
 from tasks.modeling.backbone.loading import load_backbone
 from tasks.reports.pages.diff_page import render_version_diff
-from tasks.serving import model_package, probe_process
+from tasks.serving import carried_code, probe_process
 settings = demo_settings(Path("place"))
 print(json.dumps({
     "home": flows.cli.app.__file__,
@@ -34,9 +34,9 @@ print(json.dumps({
     "probe": probe_process._PROGRAM.is_file(),
     "page": render_version_diff("a", "b", diff_versions([], []), {}).startswith("<!doctype html>"),
     "code": all(
-        (model_package._ROOT / path).is_file()
+        (carried_code._ROOT / path).is_file()
         for engine in ("tensorflow", "onnxruntime")
-        for path in model_package.carried_code(engine)
+        for path in carried_code.carried_code(engine)
     ),
 }))
 """

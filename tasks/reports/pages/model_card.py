@@ -1,19 +1,21 @@
-"""The model card: what a model is for, how good it is, and what is unknown about it; as Markdown and as a web page.
+"""The model card: what a model is for, how good it is, and what is unknown about it, as sections.
 
 Source: Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from configs.gate_rules import SERVED
-from configs.visible_text import Markdown, markdown
 from tasks.domain.datasets.leakage import describe_leakage
+from tasks.domain.evaluation.metrics import Figures
 from tasks.domain.evaluation.paired_tests import PairedDifference
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.evaluation.slices import Slice, exclude_whole_slices
 from tasks.domain.phrasing import count, format_figure
 from tasks.domain.significance import wilson_share
+from tasks.domain.training.calibration import Promise
 from tasks.reports.pages.evaluation_page import EvaluationReport
 from tasks.reports.pages.evaluation_plots import name_figure
 from tasks.reports.pages.template import render
@@ -34,13 +36,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section of the card: sentences, a list, a table, and a link (text, address), each if there is any."""
+    """A section of the card: sentences, a list, a table, code, and a link (text, address), each if there is any."""
 
     title: str
     sentences: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     table: Table | None = None
     link: tuple[str, str] | None = None
+    code: str = ""
+    language: str = "sh"
 
 
 def build_model_card(report: EvaluationReport, data_card: str) -> tuple[Section, ...]:
@@ -55,37 +59,19 @@ def build_model_card(report: EvaluationReport, data_card: str) -> tuple[Section,
     """
     evaluation = report.challenger.evaluation
     sections = (
-        _use(report),
+        describe_use(report.dataset.classes, report.challenger.model.promise),
+        describe_scope(),
         _decision(report),
         _data(report, data_card),
-        _figures(report),
-        _classes(evaluation),
-        _slices(evaluation.test.slices),
+        describe_figures(evaluation.test.figures, report.challenger.model.promise, report.card),
+        describe_classes(evaluation.test.figures),
+        describe_slices(evaluation.test.slices),
         _comparison(evaluation),
         _gaps(report),
         _advice(report),
         _trial(report),
     )
     return tuple(section for section in sections if section.sentences or section.items or section.table)
-
-
-def render_card_markdown(title: str, sections: Sequence[Section]) -> str:
-    """Render a model card as Markdown, with names of classes and keys escaped.
-
-    Args:
-        title: The title.
-        sections: The sections.
-
-    Returns:
-        The Markdown text.
-    """
-    lines = [f"# {markdown(title)}"]
-    for section in sections:
-        lines += ["", f"## {section.title}", *(f"\n{markdown(sentence)}" for sentence in section.sentences)]
-        lines += ["", *(f"- {markdown(item)}" for item in section.items)] if section.items else []
-        lines += ["", *_rows(section.table)] if section.table else []
-        lines += ["", f"[{markdown(section.link[0])}]({section.link[1]})"] if section.link else []
-    return "\n".join(lines) + "\n"
 
 
 def render_card_html(title: str, sections: Sequence[Section]) -> str:
@@ -101,8 +87,16 @@ def render_card_html(title: str, sections: Sequence[Section]) -> str:
     return render("model-card.html.j2", title=title, sections=sections)
 
 
-def _use(report: EvaluationReport) -> Section:
-    classes, promise = report.dataset.classes, report.challenger.model.promise
+def describe_use(classes: Sequence[str], promise: Promise) -> Section:
+    """Describe what a model answers.
+
+    Args:
+        classes: The classes that it knows.
+        promise: From which probability on it is confident.
+
+    Returns:
+        The section.
+    """
     doubt = "Each answer means I don't know, beside its best guess."
     if not promise.never_confident:
         doubt = "Below, the answer is I don't know."
@@ -111,6 +105,15 @@ def _use(report: EvaluationReport) -> Section:
         (
             f"Tells {len(classes)} classes of photographs apart: {', '.join(classes)}.",
             f"Each photograph gets its likeliest class and the probabilities of all. It is {promise}. {doubt}",
+        ),
+    )
+
+
+def describe_scope() -> Section:
+    """Describe what a model is not for."""
+    return Section(
+        "Out of scope",
+        (
             "A picture of none of these classes gets one of them as well.",
             "The figures hold for photographs like those of the data card; for others nothing is known.",
         ),
@@ -133,9 +136,18 @@ def _data(report: EvaluationReport, address: str) -> Section:
     return Section("Data", sentences, link=("The data card", address))
 
 
-def _figures(report: EvaluationReport) -> Section:
-    evaluation = report.challenger.evaluation
-    overall, images = evaluation.test.figures.overall, evaluation.images
+def describe_figures(figures: Figures, promise: Promise, card: Mapping[str, Any]) -> Section:
+    """List a model's figures on the test split.
+
+    Args:
+        figures: The figures.
+        promise: From which probability on the model is confident.
+        card: The data card, as it is stored in JSON, which tells of leakage between splits.
+
+    Returns:
+        The section.
+    """
+    overall, images = figures.overall, figures.images
     confident = round(overall.get("coverage", 0.0) * images)
     counts = dict.fromkeys(_SHARES, images) | {"precision_when_sure": confident}
     rows = tuple(
@@ -145,13 +157,13 @@ def _figures(report: EvaluationReport) -> Section:
     note = (
         f"On {images:,} test images, which were not trained on; intervals are 95% Wilson intervals of shares of images."
     )
-    held = report.challenger.model.promise.describe_held(overall, images)
-    leaked = tuple(f"{sentence[0].upper()}{sentence[1:]}." for sentence in describe_leakage(report.card))
-    sentences = (note, f"Sure answers: {held}.", *leaked)
+    leaked = tuple(f"{sentence[0].upper()}{sentence[1:]}." for sentence in describe_leakage(card))
+    sentences = (note, f"Sure answers: {promise.describe_held(overall, images)}.", *leaked)
     return Section("Figures", sentences, table=Table(("figure", "value", "interval"), rows))
 
 
-def _classes(evaluation: Evaluation) -> Section:
+def describe_classes(known: Figures) -> Section:
+    """List how well each class is recognised."""
     rows = tuple(
         (
             figures.label,
@@ -160,12 +172,13 @@ def _classes(evaluation: Evaluation) -> Section:
             _interval(figures.low, figures.high) if figures.images else "",
             format_figure(figures.precision) if figures.known else "unknown",
         )
-        for figures in evaluation.test.figures.classes
+        for figures in known.classes
     )
     return Section("Classes", table=Table(("class", "test images", "recall", "interval", "precision"), rows))
 
 
-def _slices(slices: Sequence[Slice]) -> Section:
+def describe_slices(slices: Sequence[Slice]) -> Section:
+    """List how well slices are recognised, the worst first."""
     known_slices = sorted(
         (data_slice for data_slice in exclude_whole_slices(slices) if data_slice.known),
         key=lambda data_slice: (data_slice.recall, data_slice.name),
@@ -245,8 +258,3 @@ def _first(names: Sequence[str]) -> str:
 
 def _interval(low: float, high: float) -> str:
     return f"{low:.3f} to {high:.3f}"
-
-
-def _rows(table: Table) -> Iterable[str]:
-    for row in (table.head, (Markdown("---"),) * len(table.head), *table.rows):
-        yield f"| {' | '.join(map(markdown, row))} |"

@@ -14,7 +14,8 @@ from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.backbone.backbone import random_backbone, with_engine
 from tasks.modeling.head.head import Head
 from tasks.modeling.packaged_model import Package, Predictor
-from tasks.serving.model_package import carried_code, write_mlflow_model
+from tasks.serving.carried_code import carried_code
+from tasks.serving.model_package import write_mlflow_model
 from tests.servers import ROOT
 
 # Takes this project and what is named off its path, loads the model, and prints its answers and our loaded modules.

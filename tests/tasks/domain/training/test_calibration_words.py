@@ -8,7 +8,8 @@ import pytest
 
 from tasks.domain.training.calibration import NEVER, Promise
 from tasks.reports.pages.evaluation_page import render_evaluation_report
-from tasks.reports.pages.model_card import build_model_card, render_card_markdown
+from tasks.reports.pages.hub_card import render_card_markdown
+from tasks.reports.pages.model_card import build_model_card
 from tests.tasks.domain.measurements import CLASSES
 from tests.tasks.reports.reports import report
 

@@ -23,7 +23,8 @@ from tasks.reports.pages.evaluation_page import (
     list_pictured_images,
     render_evaluation_report,
 )
-from tasks.reports.pages.model_card import build_model_card, render_card_html, render_card_markdown
+from tasks.reports.pages.hub_card import render_card_markdown
+from tasks.reports.pages.model_card import build_model_card, render_card_html
 from tasks.reports.pages.plot_geometry import Scale, choose_ticks, place_dot, scale_around_zero
 from tests.tasks.domain.measurements import CLASSES
 from tests.tasks.reports.reports import GROWN, RULES, report
