@@ -159,11 +159,11 @@ def check(folder: Path = FOLDER, pictures: Sequence[Path] = ()) -> Check:
         return Check(0.0, problems=problems)
     model = Model.load(folder)
     result = Check(model.config["tolerance"])
-    for place in (folder / _GOLDEN, *pictures):
-        expected = json.loads((place / _EXPECTED).read_text(encoding="utf-8"))
+    for directory in (folder / _GOLDEN, *pictures):
+        expected = json.loads((directory / _EXPECTED).read_text(encoding="utf-8"))
         for name, answer in expected.items():
             result.pictures += 1
-            problems += _compare(model, name, (place / name).read_bytes(), answer, result)
+            problems += _compare(model, name, (directory / name).read_bytes(), answer, result)
     result.problems = problems
     return result
 

@@ -60,18 +60,27 @@ def site(folder: Path) -> Path:
     """Make a folder of links to the packages that an exported model may import, and to nothing else."""
     folder.mkdir()
     for name in PACKAGES:
-        places = {path.parts[0] for path in metadata.files(name) or () if path.parts[0] not in {"..", "__pycache__"}}
-        for place in places:
-            if not (folder / place).exists():
-                (folder / place).symlink_to(metadata.distribution(name).locate_file(place))
+        tops = {path.parts[0] for path in metadata.files(name) or () if path.parts[0] not in {"..", "__pycache__"}}
+        for top in tops:
+            if not (folder / top).exists():
+                (folder / top).symlink_to(str(metadata.distribution(name).locate_file(top)))
     return folder
 
 
-def run_alone(arguments: Sequence[str], folder: Path, place: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def run_alone(arguments: Sequence[str], folder: Path, workspace: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Run an exported program in a Python that has no packages but its own, and return its answers and our modules."""
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-I", "-S", "-c", ALONE, str(site(place / "site")), str(folder / "predict.py"), *arguments],
-        cwd=place,
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            ALONE,
+            str(site(workspace / "site")),
+            str(folder / "predict.py"),
+            *arguments,
+        ],
+        cwd=workspace,
         capture_output=True,
         text=True,
         check=False,
@@ -100,9 +109,7 @@ def test_it_answers_photographs_as_evaluated_where_this_project_is_not(
     assert all(Path(module).is_relative_to(folder / "code") for module in modules)
 
 
-def test_the_export_was_checked_and_says_how_near_it_is(
-    champions: ChampionStore, exported: ExportedModel
-) -> None:
+def test_the_export_was_checked_and_says_how_near_it_is(champions: ChampionStore, exported: ExportedModel) -> None:
     """Drawn pictures and test photographs were asked, and no photograph of the store is among its files."""
     folder = Path(exported.folder)
     assert exported.pictures == 10 + 6
@@ -111,7 +118,8 @@ def test_the_export_was_checked_and_says_how_near_it_is(
         path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     }
     assert {*champions.names} & {hashlib.sha256(data).hexdigest() for data in files.values()} == set()
-    sums = dict(reversed(line.split("  ")) for line in (folder / "SHA256SUMS").read_text().splitlines())
+    lines = (line.split("  ") for line in (folder / "SHA256SUMS").read_text().splitlines())
+    sums = {name: value for value, name in lines}
     named = {path.relative_to(folder).as_posix(): hashlib.sha256(data).hexdigest() for path, data in files.items()}
     assert sums == {name: value for name, value in named.items() if name != "SHA256SUMS"}
     assert len(sums) + 1 == exported.files

@@ -156,6 +156,7 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
     titles = re.findall("^## (.+)$", text, re.MULTILINE)
     assert titles == [
         "Intended use",
+        "Out of scope",
         "Decision",
         "Data",
         "Figures",
