@@ -13,7 +13,7 @@ RUN := $(VENV)/bin
 INSTALL := $(RUN)/uv pip install --quiet --python $(RUN)/python
 COMPILE := $(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 
-.PHONY: help demo test reproduce-check soak check format docs reference lock wheel backbone install install-dev
+.PHONY: help demo test reproduce-check soak check format docs reference lock wheel pictures backbone install install-dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ lock: $(VENV)/.done-uv ## Pin every dependency again; UPGRADE=--upgrade takes th
 
 wheel: $(VENV)/.done-uv ## Build the wheel into dist/
 	@$(RUN)/python -m hatchling build --target wheel --directory dist
+
+pictures: install-dev ## Play the demo and take every picture of docs/ anew, in Debian's Chromium
+	@$(RUN)/python -m tests.pictures
 
 backbone: install ## Make the demo's small backbone again
 	@$(RUN)/python -m infra.scripts.demo_backbone

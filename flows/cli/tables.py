@@ -107,21 +107,25 @@ def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path, service: 
         )
     why = Text("\n".join(["", *(f"{title.partition(':')[0]}: {outcome.reason}" for title, outcome in outcomes)]))
     program = program_name()
-    ways = Text(
-        "\nThe dogs are drawn, and so is their accuracy: it says nothing about photographs.\n"
-        f"Everything lies in {home}.\n"
-        f"Look at the runs in Prefect and the models in MLflow:   {program} up, then {program} open\n"
-        f"Let the champion answer photographs:                    {_way_to_answers(program, home, service)}\n"
-        f"Stop all of them again:                                 {program} down\n"
-        f"Begin with photographs of your own:                     {program} init"
+    ways = {
+        "Look at the runs in Prefect and the models in MLflow": f"{program} up, then {program} open",
+        "Let the champion answer photographs": _way_to_answers(program, home, service),
+        "Stop all of them again": f"{program} down",
+        "Begin with photographs of your own": f"{program} init",
+    }
+    # An aim and its command stand in two lines: beside each other a narrow terminal would break the command.
+    lines = [f"{aim}:\n    {command}" for aim, command in ways.items()]
+    notes = (
+        "\nThe dogs are drawn, and so is their accuracy: it says nothing about photographs.",
+        f"Everything lies in {home}.\n",
     )
-    return Group(table, why, ways)
+    return Group(table, why, Text("\n".join([*notes, *lines])))
 
 
 def _way_to_answers(program: str, home: Path, service: str) -> str:
     if service:
         return f"it does at {service}"
-    return f"{program} up does it too; alone: {program} serve --store {home / 'demo' / 'store'}"
+    return f"{program} up, or without Prefect and MLflow\n    {program} serve --store {home / 'demo' / 'store'}"
 
 
 def render_links(links: Mapping[str, str]) -> str:
