@@ -26,7 +26,7 @@ from flows.cli.terminal import (
 
 app = typer.Typer(
     help="Keep an image classifier up to date: photographs in a bucket become a promoted model.",
-    epilog="Pages that help and messages name, such as docs/how-to/s3.md: pedigree docs PAGE.",
+    epilog="pedigree docs PAGE shows a page such as docs/how-to/s3.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -44,7 +44,7 @@ def options(
 
 @app.command(rich_help_panel=_FIRST)
 def demo(as_json: Json = False) -> None:
-    """Run five nights with drawn dogs: a first model, better ones, one that is rejected, and nothing new."""
+    """Play five runs with drawn dogs: a first model, better ones, one that is rejected, and nothing new."""
     with report_errors():
         from flows.demo import play, played_demo
         from infra import stack

@@ -71,9 +71,13 @@ def render_version_details(details: "VersionDetails") -> RenderableType:
     for row in details.classes:
         attributes.update(row["attributes"])
     lines = [f"{name}: {number:,}" for name, number in sorted(attributes.items())]
-    lines += [f"look: {warning}" for warning in details.warnings]
-    lines += [f"decision {about['number']}, {about['outcome']}: {about['reason']}" for about in details.decisions]
-    return Group(head, table, *(Text(visible(line)) for line in lines))
+    notes = [("look", warning) for warning in details.warnings]
+    notes += [(f"decision {about['number']}", f"{about['outcome']}: {about['reason']}") for about in details.decisions]
+    # A column of its own keeps long sentences apart from the next one's beginning.
+    sentences = Table("", "", box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    for title, sentence in notes:
+        sentences.add_row(title, Text(visible(sentence)))
+    return Group(head, table, *(Text(visible(line)) for line in lines), sentences)
 
 
 def render_version_comparison(comparison: "VersionComparison", page: Path | None, most: int) -> RenderableType:

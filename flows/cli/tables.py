@@ -220,8 +220,7 @@ def render_model_history(history: "ModelHistory") -> RenderableType:
     parts += [Text("\n".join(["", "figures on the test images", *figures]))] if figures else []
     rival = f"version {history.judged_against}" if history.judged_against else "no champion, so absolute rules only"
     parts += [Text(f"\nrules, compared with {rival}"), _rules(history)] if history.rules else []
-    parts.append(Text("\n".join(["", "decisions", *(_decision(entry) for entry in history.decisions)])))
-    return Group(*parts)
+    return Group(*parts, Text("\ndecisions"), _decisions(history.decisions))
 
 
 def _figures(figures: Mapping[str, float]) -> list[str]:
@@ -262,10 +261,15 @@ def _rules(history: "ModelHistory") -> Table:
     return table
 
 
-def _decision(entry: "Decision") -> str:
-    by = f" by {visible(entry.person)}" if entry.person else " by the gate" if entry.decided_by_gate else ""
-    why = f"\n     why: {visible(entry.why)}" if entry.why else ""
-    return f"  {entry.number}  {entry.time[:16].replace('T', ' ')}  {entry.outcome}{by}: {visible(entry.reason)}{why}"
+def _decisions(decisions: "Sequence[Decision]") -> Table:
+    """Render each decision beside its number and time, so that long reasons keep their column."""
+    table = Table("", "", "", box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    for entry in decisions:
+        by = f" by {visible(entry.person)}" if entry.person else " by the gate" if entry.decided_by_gate else ""
+        why = f"\nwhy: {visible(entry.why)}" if entry.why else ""
+        text = Text(f"{entry.outcome}{by}: {visible(entry.reason)}{why}")
+        table.add_row(f"  {entry.number}", entry.time[:16].replace("T", " "), text)
+    return table
 
 
 def render_dry_run(run: "DryRun") -> RenderableType:
