@@ -5,15 +5,16 @@ import gc
 import logging
 from asyncio import CancelledError
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, wraps
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from configs.errors import PedigreeError, ServiceUnavailableError
 from configs.visible_text import visible
+from tasks.machine_load import measure_machine
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
@@ -46,6 +47,7 @@ _STORED_NAMES = {
     "mark_rebuilt": "note",
 }
 _seconds: defaultdict[str, dict[str, float]] = defaultdict(dict)
+_samples: defaultdict[str, list[tuple[int, Mapping[str, float]]]] = defaultdict(list)
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Ste
                 raise PedigreeError(_timeout_message(function.__name__, hours)) from None
             name = _STORED_NAMES.get(function.__name__, function.__name__)
             _seconds[str(flow_run.id)][name] = round(perf_counter() - started, 3)
+            _samples[str(flow_run.id)].append((time_ns() // 10**6, measure_machine()))
             if logged and (text := str(result)):
                 log_result(function.__name__, text)
             return result
@@ -199,6 +202,17 @@ def seconds_by_step() -> Mapping[str, float]:
     from prefect.runtime import flow_run
 
     return dict(_seconds[str(flow_run.id)])
+
+
+def machine_samples() -> Sequence[tuple[int, Mapping[str, float]]]:
+    """Tell how busy the machine was by the end of each step of the current flow run, as MLflow's system metrics.
+
+    Returns:
+        When each step ended, in milliseconds since 1970, and the metrics.
+    """
+    from prefect.runtime import flow_run
+
+    return tuple(_samples[str(flow_run.id)])
 
 
 def _filter_record(record: logging.LogRecord) -> bool:

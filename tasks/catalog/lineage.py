@@ -128,9 +128,9 @@ def _learned_on(word: str, entries: list[Decision]) -> list[Decision]:
 def _runs_of_flow_run(word: str, tracking: Tracking | None) -> list[str]:
     if tracking is None:
         raise SettingsError("Only MLflow knows which Prefect run made a model: name the settings file with -c FILE.")
-    from tasks.stores.tracking import runs
+    from tasks.stores.tracking.flow_runs import runs_of
 
-    return runs.runs_of(tracking.url, tracking.experiment, word)
+    return runs_of(tracking.url, tracking.experiment, word)
 
 
 def _find_uses(store: Store, word: str) -> tuple[ImageUse, ...]:
@@ -166,9 +166,9 @@ def _add_flow_runs(models: tuple[ModelDecision, ...], tracking: Tracking | None)
     """Add the Prefect runs, which MLflow's runs carry as tags."""
     if tracking is None or not models:
         return models
-    from tasks.stores.tracking import runs
+    from tasks.stores.tracking.flow_runs import flow_runs_of
 
-    flow_runs = runs.flow_runs(tracking.url, sorted({model.run_id for model in models}))
+    flow_runs = flow_runs_of(tracking.url, sorted({model.run_id for model in models}))
     return tuple(
         replace(model, flow_run=flow_runs[model.run_id][0], flow_run_url=flow_runs[model.run_id][1])
         if model.run_id in flow_runs

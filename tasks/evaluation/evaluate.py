@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from textwrap import shorten
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from configs.errors import PedigreeError
 from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import VersionRows
-from tasks.domain.evaluation.comparison import Comparison
 from tasks.domain.evaluation.label_changes import Relabelling
 from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.misclassifications import find_misclassifications
@@ -22,6 +20,8 @@ from tasks.domain.evaluation.vocabulary import Vocabulary
 from tasks.domain.gate.serving_check import excuse_champion_failure
 from tasks.domain.labels.labeling import apply_aliases
 from tasks.domain.registry.decisions import Decision
+from tasks.domain.runs.mlflow_summary import build_evaluation_tags, collect_evaluation_metrics
+from tasks.domain.runs.mlflow_tables import build_answer_files, build_figure_table
 from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.calibration import calibration_error
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
@@ -34,8 +34,6 @@ from tasks.step import step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 
-# MLflow takes no more characters for a tag; the run's evaluation/evaluation.json has all of them.
-_LONGEST_TAG = 5000
 _MOST_MOVED = 1000
 # So many of an image's probabilities are kept with the run.
 _LIKELIEST = 5
@@ -84,10 +82,10 @@ def evaluate(
         if predictions.changes
         else None,
     )
-    sure = f"{trained.promise}; {trained.promise.describe_held(test.figures.overall, len(rows))}"
-    tags = {"pedigree.sure": sure, **(_tags(test.comparison) if test.comparison else {})}
-    runs.log_metrics(url, trained.run_id, {**evaluation.metrics, **_other_metrics(evaluation)}, tags)
-    runs.log_files(url, trained.run_id, _evaluation_files(rows, predictions.challenger.test, evaluation))
+    metrics, tags = collect_evaluation_metrics(evaluation), build_evaluation_tags(evaluation)
+    runs.log_metrics(url, trained.run_id, metrics, tags)
+    tables = build_answer_files(rows, *test_predictions) | build_figure_table(test)
+    runs.log_files(url, trained.run_id, _evaluation_files(rows, predictions.challenger.test, evaluation) | tables)
     return evaluation
 
 
@@ -102,40 +100,6 @@ def _head_metrics(store: Store, trained: TrainedModel, rows: Sequence[Row]) -> d
         "threshold": head.threshold,
         "ece_uncalibrated": calibration_error(plain, truth),
         "sure_promised": trained.promise.precision,
-    }
-
-
-def _other_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """List what is no figure of the challenger on the test split: the champion's, the golden set's, and the latency.
-
-    Returns:
-        Figures by name; the latency is another one each time, also where two runs make the same model.
-    """
-    golden = {
-        f"golden/{name}": value for name, value in (evaluation.golden.to_metrics() if evaluation.golden else {}).items()
-    }
-    pairs = evaluation.comparison.paired if evaluation.comparison else ()
-    time = {"latency_ms": evaluation.latency} if evaluation.latency else {}
-    return (
-        golden
-        | time
-        | _worst_recalls(evaluation)
-        | {f"champion/{pair.figure}": pair.champion for pair in pairs if not pair.of}
-    )
-
-
-def _worst_recalls(evaluation: Evaluation) -> dict[str, float]:
-    """Give the recalls of the known class and slice that are recognised worst, whichever these are today."""
-    recalls = [label.recall for label in evaluation.test.figures.classes if label.known and label.recall is not None]
-    slices = {"worst_slice": evaluation.test.worst.recall} if evaluation.test.worst else {}
-    return slices | ({"worst_class": min(recalls)} if recalls else {})
-
-
-def _tags(comparison: Comparison) -> dict[str, str]:
-    """Name the classes by who knows them, as far as a tag can be long."""
-    return {
-        f"pedigree.classes.{name}": shorten(", ".join(classes), _LONGEST_TAG, placeholder=" …") or "none"
-        for name, classes in comparison.classes().items()
     }
 
 

@@ -18,6 +18,8 @@ from tasks.domain.evaluation.learning_curves import LEAST, LabelledFeatures, Lea
 from tasks.domain.evaluation.misclassifications import Misclassifications, Query, find_nearest
 from tasks.domain.evaluation.results import ReportSummary
 from tasks.domain.registry.decisions import Decision
+from tasks.domain.runs.mlflow_tables import build_change_files, build_rule_table, build_table_tag
+from tasks.domain.runs.mlflow_texts import DESCRIPTION, describe_rules
 from tasks.domain.runs.results import Challenger, RunData
 from tasks.domain.training.results import FeatureSet
 from tasks.evaluation.diff_models import Model, render_diff_files
@@ -37,11 +39,10 @@ from tasks.step import step
 from tasks.stores.store import Store
 from tasks.stores.tables.features import FeatureStore
 from tasks.stores.tracking import runs
+from tasks.stores.tracking.pages import file_page
 
 # So many images' features are in memory at a time.
 _BLOCK = 4096
-# MLflow shows this tag, as Markdown, on top of a run's page.
-_DESCRIPTION = "mlflow.note.content"
 _DATA_CARD, _CHANGES = "dataset/card.html", "evaluation/since-champion.html"
 _PAGES = {
     "the evaluation report": "evaluation/report.html",
@@ -70,7 +71,7 @@ def write_report(data: RunData, challenger: Challenger, version: str, settings: 
     card = store.data_cards.read(data.dataset.hash) or {}
     learned = compute_learning_curves(rows, challenger.features.current, store, settings.gate.minimum_support)
     former = _find_former(challenger, store)
-    links = {path: runs.file_page(url, run_id, path) for path in _PAGES.values() if former or path != _CHANGES}
+    links = {path: file_page(url, run_id, path) for path in _PAGES.values() if former or path != _CHANGES}
     report = EvaluationReport(
         data.dataset,
         challenger,
@@ -84,9 +85,10 @@ def write_report(data: RunData, challenger: Challenger, version: str, settings: 
     files |= _since_champion(report, former, store, settings.tracking.model) if former else {}
     # The data card was written before its run: the run's copy gets links, the store's has none.
     run_files = {f"evaluation/{name}": text for name, text in files.items()} | _data_card(report, store)
-    runs.log_files(url, run_id, link_pages(run_files, links, _flow_run()) | draw_figures(report))
+    tables = build_change_files(card) | build_rule_table(challenger.verdict.rules_to_dicts())
+    runs.log_files(url, run_id, link_pages(run_files, links, _flow_run()) | draw_figures(report) | tables)
     pages = {name: links[path] for name, path in _PAGES.items() if path in links}
-    runs.tag(url, run_id, {_DESCRIPTION: _description(data.dataset, challenger, pages)})
+    runs.tag(url, run_id, {DESCRIPTION: _description(data.dataset, challenger, pages)} | build_table_tag())
     show_evaluation(challenger.verdict, run_id, pages)
     label_flow_run("report", pages["the evaluation report"])
     compared = challenger.evaluation.comparison is not None
@@ -157,17 +159,20 @@ def _card(report: EvaluationReport, data_card: str, settings: schema.Settings) -
 
 
 def _description(dataset: Dataset, challenger: Challenger, pages: dict[str, str]) -> str:
-    """Say the verdict, what it was trained on, why on these features, what a trial came to, and where to read on."""
-    verdict, trial, choice = challenger.verdict, challenger.model.trial, challenger.features.choice
+    """Say what a model was trained on, what its rules and a trial came to, and where to read on."""
+    # What was decided about it is written above this by the registry sync.
+    trial, choice = challenger.model.trial, challenger.features.choice
+    overall, images = challenger.evaluation.test.figures.overall, challenger.evaluation.images
     links = [f"[{name}]({page})" if page else f"{name} ({_PAGES[name]})" for name, page in pages.items()]
     flow_run = _flow_run()
     links += [f"[the run in Prefect]({flow_run})"] if flow_run else []
     of = f"{dataset.images:,} images of {len(dataset.classes):,} classes; parent `{(dataset.parent or 'none')[:12]}`"
     sentence = f"Dataset `{dataset.hash}`: {of}."
-    parts = [f"{markdown(verdict.title)}: {markdown(verdict.reason)}.", sentence]
+    parts = [f"See {', '.join(links)}.", sentence, describe_rules(challenger.verdict.rules_to_dicts())]
+    parts += [f"Confident answers: {markdown(challenger.model.promise.describe_held(overall, images))}."]
     parts += [f"{markdown(choice)}."] if choice else []
     parts += [markdown(trial.sentence)] if trial else []
-    return "\n\n".join([*parts, f"See {', '.join(links)}."])
+    return "\n\n".join(parts)
 
 
 def _add_nearest(

@@ -1,29 +1,36 @@
-"""Showing one decision in MLflow: tags on the version, and tags, figures and files on its run."""
+"""Showing decisions in MLflow: tags and descriptions of versions and runs, and the names, figures and files of runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from configs import schema
 from configs.errors import PedigreeError, ServiceUnavailableError
-from tasks.domain.registry.decisions import Decision
-from tasks.domain.runs.mlflow_summary import (
-    build_dataset_tags,
-    build_run_name,
-    build_verdict_tags,
-    collect_dataset_metrics,
-)
+from tasks.domain.registry.decisions import Decision, RegisteredVersion
+from tasks.domain.runs.mlflow_summary import build_verdict_tags, collect_dataset_metrics
+from tasks.domain.runs.mlflow_texts import DESCRIPTION, build_run_name, describe_run, describe_version, is_replaceable
 from tasks.promotion.draw_lineage import draw_lineage_of
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import describe_restore, lifecycle
+from tasks.stores.tracking.pages import run_route
+
+_FILES = {
+    "the evaluation report": "evaluation/report.html",
+    "the model card": "evaluation/model-card.html",
+    "the data card": "dataset/card.html",
+}
 
 
-def annotate_runs(store: Store, tracking: schema.Tracking, decision: Decision) -> str:
-    """Write a decision to its version and run in MLflow, as far as MLflow still has them.
+def annotate_runs(store: Store, tracking: schema.Tracking, decision: Decision, entries: Sequence[Decision]) -> str:
+    """Let the version and the run of a decision tell what the ledger says of them, as far as MLflow still has them.
+
+    Both tell the last decision about them, so that it does not matter in which order decisions arrive.
 
     Args:
         store: The store that holds the dataset's card and manifest.
         tracking: The MLflow that is written to.
         decision: What was decided.
+        entries: The ledger, with that decision.
 
     Returns:
         What MLflow refuses, with the way out; empty where it took everything.
@@ -33,9 +40,10 @@ def annotate_runs(store: Store, tracking: schema.Tracking, decision: Decision) -
     """
     if decision.outcome == "renumbered":
         return ""
+    decisions = [entry for entry in entries if entry.model == decision.model and entry.outcome != "renumbered"]
     refused = (
-        _refusal(lambda: _tag_version(tracking, decision)),
-        _refusal(lambda: _tag_run(store, tracking, decision)),
+        _refusal(lambda: _describe_version(tracking, decisions)),
+        _refusal(lambda: _describe_run(store, tracking, decision, decisions)),
     )
     return "; ".join(filter(None, refused))
 
@@ -51,15 +59,33 @@ def _refusal(act: Callable[[], None]) -> str:
     return ""
 
 
-def _tag_version(tracking: schema.Tracking, decision: Decision) -> None:
-    """Write the decision onto the version, wherever MLflow has it now."""
-    version = registry.version_of(tracking.url, tracking.model, decision)
+def _describe_version(tracking: schema.Tracking, decisions: Sequence[Decision]) -> None:
+    """Write the decisions about a version onto it, wherever MLflow has it now."""
+    last = decisions[-1]
+    version = registry.version_of(tracking.url, tracking.model, last)
     if version:
-        registry.tag_version(tracking.url, tracking.model, version.number, _decision_tags(decision))
+        description = _version_text(tracking, decisions, version) if is_replaceable(version.description) else ""
+        registry.tag_version(tracking.url, tracking.model, version.number, _version_tags(last), description)
 
 
-def _tag_run(store: Store, tracking: schema.Tracking, decision: Decision) -> None:
-    """Write the decision onto the run; a retraining's own run also gets its data card, and ends.
+def _version_text(tracking: schema.Tracking, decisions: Sequence[Decision], version: RegisteredVersion) -> str:
+    run = _run_route(tracking.url, version.run_id)
+    links = {"the run": run, **{name: f"{run}/artifacts/{path}" if run else "" for name, path in _FILES.items()}}
+    return describe_version(decisions, version.number, tracking.model, links)
+
+
+def _run_route(url: str, run_id: str) -> str:
+    """Return where a run's page is; empty where MLflow has lost the run."""
+    try:
+        return run_route(url, run_id) if run_id else ""
+    except ServiceUnavailableError:
+        raise
+    except PedigreeError:
+        return ""
+
+
+def _describe_run(store: Store, tracking: schema.Tracking, decision: Decision, decisions: Sequence[Decision]) -> None:
+    """Write the decisions about a run's model onto it; a retraining's own run also gets its data card, and ends.
 
     A run that MLflow has no longer has nothing to show.
 
@@ -67,11 +93,9 @@ def _tag_run(store: Store, tracking: schema.Tracking, decision: Decision) -> Non
         ServiceUnavailableError: MLflow does not answer.
         PedigreeError: MLflow refuses.
     """
+    own = [entry for entry in decisions if entry.run_id == decision.run_id]
     try:
-        if decision.decided_by_gate:
-            _finish_run(store, tracking, decision)
-        else:
-            runs.tag(tracking.url, decision.run_id, _decision_tags(decision))
+        _tell_run(store, tracking, decision, own)
         draw_lineage_of(store, tracking, decision)
     except ServiceUnavailableError:
         raise
@@ -83,13 +107,19 @@ def _tag_run(store: Store, tracking: schema.Tracking, decision: Decision) -> Non
             raise PedigreeError(f"{describe_restore(tracking.url, decision.run_id)}.") from problem
 
 
-def _finish_run(store: Store, tracking: schema.Tracking, decision: Decision) -> None:
-    card = store.data_cards.read(decision.dataset) or {}
-    tags = build_verdict_tags(decision) | build_dataset_tags(card)
-    runs.log_files(tracking.url, decision.run_id, store.manifests.files(decision.dataset))
-    runs.finish(tracking.url, decision.run_id, build_run_name(decision, card), tags, collect_dataset_metrics(card))
+def _tell_run(store: Store, tracking: schema.Tracking, decision: Decision, own: Sequence[Decision]) -> None:
+    url, run_id, card = tracking.url, decision.run_id, store.data_cards.read(decision.dataset) or {}
+    name, report = build_run_name(own, card), runs.read_tags(url, run_id).get(DESCRIPTION, "")
+    tags = {**build_verdict_tags(own[-1]), DESCRIPTION: describe_run(own, report)}
+    # Only the decision at the end of a retraining ends its run: one of a later day would make it last for days.
+    if decision == own[0] and decision.decided_by_gate:
+        runs.log_files(url, run_id, store.manifests.files(decision.dataset))
+        ended = int(datetime.fromisoformat(decision.time).timestamp() + 1) * 1000
+        runs.finish(url, run_id, name, tags, collect_dataset_metrics(card), ended)
+    else:
+        runs.tag(url, run_id, {**tags, runs.NAME: name})
 
 
-def _decision_tags(decision: Decision) -> dict[str, str]:
+def _version_tags(decision: Decision) -> dict[str, str]:
     person = {"pedigree.person": decision.person, "pedigree.why": decision.why} if decision.person else {}
     return {"pedigree.outcome": decision.outcome, "pedigree.decision": str(decision.number), **person}

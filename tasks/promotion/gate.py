@@ -30,6 +30,7 @@ from tasks.serving.live_agreement import PAGE, Network, prepare_page, read_live_
 from tasks.step import log_line, log_result, step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
+from tasks.stores.tracking.pages import file_page
 
 # Images whose measures are looked up at once for the names in rules.
 _LOOKED_UP = 10_000
@@ -169,7 +170,7 @@ def request_approval(outcome: Outcome, settings: schema.Settings) -> Outcome:
     form = build_approval_form_address({"version": outcome.model_version, **fields})
     url = settings.tracking.url
     show_approval_request(
-        outcome, form, {name: runs.file_page(url, outcome.run_id, path) for name, path in _EVIDENCE.items()}
+        outcome, form, {name: file_page(url, outcome.run_id, path) for name, path in _EVIDENCE.items()}
     )
     if not form:
         return outcome

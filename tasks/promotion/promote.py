@@ -17,6 +17,7 @@ from tasks.domain.runs.results import AlreadyDecided, Challenger, ChampionReplac
 from tasks.step import step
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking.pages import file_page
 
 
 @step(hours=2)
@@ -87,12 +88,12 @@ def _already_decided(written: Decision, decision: Decision, tracking: schema.Tra
 
 
 def _pages(url: str, run_id: str) -> dict[str, str]:
-    report = runs.file_page(url, run_id, "evaluation/report.html")
+    report = file_page(url, run_id, "evaluation/report.html")
     return {
         "the run in MLflow": report.partition("/artifacts/")[0],
         "the evaluation report": report,
-        "the model card": runs.file_page(url, run_id, "evaluation/model-card.html"),
-        "the data card, with pictures": runs.file_page(url, run_id, "dataset/card.html"),
+        "the model card": file_page(url, run_id, "evaluation/model-card.html"),
+        "the data card, with pictures": file_page(url, run_id, "dataset/card.html"),
     }
 
 

@@ -159,7 +159,7 @@ def follow_ledger(store: Store, tracking: schema.Tracking, *, overrule: bool = F
         behind = measure_lag(tracking, entries, ledger.handled(entries, pending), tags.get(_FOLLOWED))
         state = RegistryState(entries, _since(entries, pending, behind), shown, overrule)
         report, unmoved = _try_point_aliases(Workspace(store, tracking), state)
-        annotated, refused = _annotate_all(Workspace(store, tracking), [*behind.lost, *pending])
+        annotated, refused = _annotate_all(Workspace(store, tracking), [*behind.lost, *pending], entries)
         _tag_model(tracking, tags, report, entries)
     except ServiceUnavailableError as outage:
         raise ServiceUnavailableError(_describe_unfinished(pending, outage)) from outage
@@ -215,10 +215,11 @@ def _try_point_aliases(workspace: Workspace, state: RegistryState) -> tuple[Alia
 
 
 def _annotate_all(
-    workspace: Workspace, decisions: Sequence[Decision]
+    workspace: Workspace, decisions: Sequence[Decision], entries: Sequence[Decision]
 ) -> tuple[list[Decision], list[tuple[Decision, str]]]:
     """Show each decision; return those that MLflow took, and those that it refuses, each with the reason."""
-    answers = [(decision, annotate_runs(workspace.store, workspace.tracking, decision)) for decision in decisions]
+    store, tracking = workspace.store, workspace.tracking
+    answers = [(decision, annotate_runs(store, tracking, decision, entries)) for decision in decisions]
     return [decision for decision, why in answers if not why], [(decision, why) for decision, why in answers if why]
 
 

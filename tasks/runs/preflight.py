@@ -15,7 +15,8 @@ from tasks.step import log_line, step
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.originals import require_versions
 from tasks.stores.store import Store
-from tasks.stores.tracking.client import check_experiment, check_tracking
+from tasks.stores.tracking.client import check_tracking
+from tasks.stores.tracking.experiments import check_experiment
 
 
 @step(hours=2)

@@ -21,7 +21,7 @@ from tasks.promotion.sync_registry import RegistrySync
 from tasks.reports.prefect_ui.artifacts import show_outcome
 from tasks.runs.keep_in_shape import keep_in_shape
 from tasks.runs.look import note_quiet_run
-from tasks.step import log_line, seconds_by_step, step
+from tasks.step import log_line, machine_samples, seconds_by_step, step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 
@@ -69,7 +69,7 @@ def _log_cost(url: str, outcome: Outcome) -> None:
     """Write what a run cost into MLflow; where MLflow does not take it, a run that is decided does not fail."""
     try:
         if outcome.run_id:
-            runs.log_metrics(url, outcome.run_id, collect_cost_metrics(outcome))
+            runs.log_metrics(url, outcome.run_id, collect_cost_metrics(outcome), samples=machine_samples())
     except PedigreeError as problem:
         log_line(f"What the run cost is in the summary, and not in MLflow: {problem}")
 

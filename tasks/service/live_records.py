@@ -56,11 +56,11 @@ def find_pages(url: str, run_id: str) -> Mapping[str, str]:
         The addresses by the pages' names; none where that MLflow has no pages, or does not have the run.
     """
     # What writes to MLflow is imported when it is needed: a service is to be ready soon.
-    from tasks.stores.tracking import runs
+    from tasks.stores.tracking.pages import file_page
 
     if address := local_mlflow(home()):
         prepare_environment(PEDIGREE_MLFLOW_PAGES=address)
-    pages = {name: runs.file_page(url, run_id, path) for name, path in PAGES.items()}
+    pages = {name: file_page(url, run_id, path) for name, path in PAGES.items()}
     return {name: page for name, page in pages.items() if page}
 
 

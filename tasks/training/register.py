@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from configs import schema
-from configs.environment import code_version
 from configs.sections import Images
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.images.preprocessing import limits_from_settings
@@ -47,8 +46,7 @@ def register(dataset: Dataset, trained: TrainedModel, settings: schema.Settings)
         if existing := registry.find_version(url, model, identity):
             return existing
         check_owner(store, url, model, registry.read_aliases_and_tags(url, model)[1])
-        origin = {"parent": dataset.parent or "none", **code_version(), **build_flow_run_tags()}
-        links = {f"pedigree.{name}": value for name, value in origin.items()}
+        links = {f"pedigree.{name}": value for name, value in build_flow_run_tags().items()}
         version = _register(store, settings.tracking, settings.images, identity | links, trained.run_id)
         return _lowest_version(url, model, identity, version)
 
@@ -71,11 +69,10 @@ def register_again(store: Store, tracking: schema.Tracking, last: Decision) -> R
     images = Images.model_validate(record.settings.get("images", {}))
     identity = _identity_tags(last.head, last.dataset, last.backbone, last.recipe)
     decided = {"pedigree.outcome": last.outcome, "pedigree.decision": str(last.number)}
-    code = {f"pedigree.{name}": str(value) for name, value in record.code.items()}
     with store.leases.hold(f"register-{last.head[:16]}-{last.dataset[:16]}"):
         if existing := registry.version_of(tracking.url, tracking.model, last):
             return existing
-        run_id, tags = last.run_id, identity | code | decided
+        run_id, tags = last.run_id, identity | decided
         if lifecycle(tracking.url, run_id) != "active":
             run_id = _start_replacement_run(tracking, identity | decided)
         return RegisteredVersion(_register(store, tracking, images, tags, run_id), run_id, tags)

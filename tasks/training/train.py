@@ -8,10 +8,12 @@ from configs.environment import code_version, workers
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import Record, flatten_settings, hash_settings, training_settings
+from tasks.domain.runs.mlflow_summary import name_training_metrics
 from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
+from tasks.reports.prefect_ui.flow_run_origin import read_origin
 from tasks.step import log_result, step
 from tasks.stores.files.leases import owner
 from tasks.stores.files.records import record_bytes
@@ -41,7 +43,7 @@ def train(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings
     store.records.write(record)
     run_id = _open_run(dataset, fitted, settings)
     runs.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
-    runs.log_epochs(settings.tracking.url, run_id, [*fitted.epochs, (0, _final_figures(fitted))])
+    runs.log_epochs(settings.tracking.url, run_id, name_training_metrics([*fitted.epochs, (0, _final_figures(fitted))]))
     return TrainedModel(
         features=fitted.made,
         head=fitted.head,
@@ -109,12 +111,13 @@ def _open_run(dataset: Dataset, fitted: TrainingResult, settings: schema.Setting
         "pedigree.backbone": fitted.made.fingerprint,
         "pedigree.head": fitted.head,
     }
-    origin = {f"pedigree.{name}": value for name, value in {**code_version(), **build_flow_run_tags()}.items()}
-    run_id = runs.find_open_run(url, experiment, made_of, origin["pedigree.flow_run"])
+    flow_run = {f"pedigree.{name}": value for name, value in build_flow_run_tags().items()}
+    run_id = runs.find_open_run(url, experiment, made_of, flow_run["pedigree.flow_run"])
     if run_id:
         runs.tag(url, run_id, {runs.OWNER: owner()})
     else:
-        tags = {**made_of, **origin, runs.OWNER: owner()}
-        run_id = runs.start_run(url, experiment, flatten_settings(settings), tags)
+        origin, commit = read_origin(), {"mlflow.source.git.commit": code_version()["git_commit"]}
+        tags = {**made_of, **flow_run, **origin.to_tags(), **commit, runs.OWNER: owner()}
+        run_id = runs.start_run(url, experiment, flatten_settings(settings), tags, origin.started)
     runs.log_dataset(url, run_id, dataset.hash, settings.source.url, dataset.images)
     return run_id

@@ -19,6 +19,7 @@ prepare_environment()
 
 from configs.schema import Settings  # noqa: E402
 from tasks.domain.registry.model_record import flatten_settings  # noqa: E402
+from tasks.domain.runs.mlflow_summary import collect_evaluation_metrics  # noqa: E402
 from tasks.stores.tracking import runs  # noqa: E402
 from tests.tasks.domain.measurements import COATS  # noqa: E402
 from tests.tasks.reports.reports import report  # noqa: E402
@@ -27,7 +28,6 @@ from tests.tasks.reports.reports import report  # noqa: E402
 CLASSES = tuple(f"breed {number:03}" for number in range(121))
 _IMAGES = 121 * 30
 _EPOCHS = 20
-_RULES = 12
 
 
 @contextmanager
@@ -50,14 +50,14 @@ def counted() -> Iterator[list[str]]:
 def write_run(url: str, experiment: str = "speed", classes: tuple[str, ...] = CLASSES, images: int = _IMAGES) -> int:
     """Write all figures, settings and tags of one run the way its steps do, and return how many figures these are."""
     settings = Settings.model_validate({"source": {"url": "photos"}, "store": {"url": "store"}})
-    figures = dict(report(classes, images).challenger.evaluation.metrics)
+    figures = collect_evaluation_metrics(report(classes, images).challenger.evaluation)
     run_id = runs.start_run(url, experiment, flatten_settings(settings), {"pedigree.dataset": "d" * 64})
     runs.log_dataset(url, run_id, "d" * 64, "s3://kennel/photographs", images)
     losses = dict.fromkeys(("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"), 0.5)
     runs.log_epochs(url, run_id, [(epoch, losses) for epoch in range(1, _EPOCHS + 1)])
-    runs.log_metrics(url, run_id, figures, {"pedigree.classes.shared": ", ".join(classes)})
-    rules = {f"pedigree.gate.rule {number}": "passed" for number in range(_RULES)}
-    runs.finish(url, run_id, "2026-11-24 promoted, 120 new", rules, {"dataset/images": float(images)})
+    runs.log_metrics(url, run_id, figures, {"pedigree.worst_slice": "coat=white"})
+    verdict = {f"pedigree.{name}": "promoted" for name in ("outcome", "decision", "model_version", "reason")}
+    runs.finish(url, run_id, "2026-11-24 promoted, 120 new", verdict, {"dataset/images": float(images)})
     return len(figures)
 
 

@@ -276,11 +276,12 @@ def _entry(entries: Sequence[Decision], number: int | None) -> Decision | None:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredVersion:
-    """A registered version: its number, the run that it came from, and its tags, which alone say which model it is."""
+    """A registered version: its number, its run, its tags, which alone say which model it is, and its description."""
 
     number: str
     run_id: str
     tags: Mapping[str, str]
+    description: str = ""
 
     def matches(self, decision: Decision) -> bool:
         """Return whether this is the model that a decision is about: the same weights, data and settings."""

@@ -3,6 +3,7 @@
 The reference of metrics and tags is made of these tables.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -115,6 +116,8 @@ RUN_TAGS: Sequence[TrackedName] = (
     TrackedName("pedigree.decided_in", "run that decided about the same data and settings meanwhile"),
     TrackedName("pedigree.fine_tuning_trial", "what a trial of fine-tuning came to, in a sentence"),
     TrackedName("pedigree.live", "day of a run that reports what the service saw"),
+    TrackedName("pedigree.version", "version that served on that day"),
+    TrackedName("pedigree.drift", "what was unusual on that day; none where nothing was"),
     TrackedName("mlflow.user", "who started the run: a person at a terminal, or what of Prefect did"),
     TrackedName("mlflow.source.name", "the command, or the deployment in Prefect"),
     TrackedName("mlflow.source.type", "LOCAL for a terminal, JOB for a deployment"),
@@ -154,3 +157,17 @@ COMPARED_FILES: Sequence[TrackedName] = (
     TrackedName("answers.md", "the same as tables/answers.json"),
     TrackedName("changes.md", "the same as tables/changes.json"),
 )
+
+
+def is_tracked(name: str, names: Sequence[TrackedName]) -> bool:
+    """Return whether a name in MLflow is one of these, with its placeholders filled in.
+
+    Args:
+        name: The name of a metric, a tag or a file.
+        names: Those that are known.
+
+    Returns:
+        Whether one of them is its pattern.
+    """
+    patterns = (re.sub(r"<[^>]*>", ".+", re.escape(known.name)) for known in names)
+    return any(re.fullmatch(pattern, name) for pattern in patterns)

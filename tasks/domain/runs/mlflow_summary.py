@@ -1,45 +1,32 @@
 """Summary of a run in MLflow: its name, and the metrics and tags by which runs are compared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.domain.datasets.leakage import RANDOM_SPLIT_KEY, describe_leakage
-from tasks.domain.gate.rule_result import summarize_rule
+from tasks.domain.datasets.leakage import RANDOM_SPLIT_KEY
+from tasks.domain.evaluation.results import Evaluation
+from tasks.domain.evaluation.slices import exclude_whole_slices
 from tasks.domain.registry.decisions import Decision
+from tasks.domain.runs.mlflow_names import STEPS
 from tasks.domain.runs.results import Outcome
 
 #: The columns that MLflow's table of runs shows from left to right, as its saved views name them.
 COLUMNS = (
     "tags.`pedigree.outcome`",
-    "metrics.`accuracy`",
+    "metrics.`test/accuracy`",
     "metrics.`champion/accuracy`",
-    "metrics.`worst_class`",
-    "metrics.`worst_slice`",
+    "metrics.`test/worst_slice`",
     "metrics.`dataset/images`",
     "metrics.`dataset/added`",
-    "metrics.`dataset/removed`",
-    "metrics.`dataset/relabelled`",
-    "metrics.`cost/seconds`",
+    "attributes.`Duration`",
+    "attributes.`User`",
+    "attributes.`Source`",
     "tags.`pedigree.model_version`",
     "tags.`pedigree.reason`",
 )
-_RANDOM_SPLIT = ("claimed", "honest", "low", "high", "same_bytes", "alike")
+_RANDOM_SPLIT = ("claimed", "honest")
 _CHANGES = ("added", "removed", "relabelled", "findings", "warnings")
-
-
-def build_run_name(decision: Decision, card: Mapping[str, Any]) -> str:
-    """Return the name of a run, such as ``2026-11-24 promoted, 120 new``.
-
-    Args:
-        decision: The decision about its model.
-        card: The data card; all images of a first version count as new.
-
-    Returns:
-        The name.
-    """
-    figures = collect_dataset_metrics(card)
-    new = f", {int(figures['dataset/added']):,} new" if figures else ""
-    return f"{decision.time[:10]} {decision.outcome}{new}"
+_COUNTED = ("images_new", "images_rejected", "images_embedded")
 
 
 def collect_dataset_metrics(card: Mapping[str, Any]) -> dict[str, float]:
@@ -55,7 +42,6 @@ def collect_dataset_metrics(card: Mapping[str, Any]) -> dict[str, float]:
         for split, images in class_card["splits"].items():
             splits[f"dataset/{split}"] = splits.get(f"dataset/{split}", 0.0) + images
     changes = {f"dataset/{name}": float(len(card.get(name, ()))) for name in _CHANGES}
-    changes |= {f"dataset/{name}": float(card[name]) for name in ("copies", "alike") if name in card}
     changes |= {
         f"random_split/{name}": float(card[RANDOM_SPLIT_KEY][name])
         for name in _RANDOM_SPLIT
@@ -66,30 +52,75 @@ def collect_dataset_metrics(card: Mapping[str, Any]) -> dict[str, float]:
     return {**sizes, **splits, **changes, **first}
 
 
-def build_dataset_tags(card: Mapping[str, Any]) -> dict[str, str]:
-    """Return a tag with what a random split over files would have claimed, where the data card has it."""
-    return {"pedigree.random_split": "; ".join(describe_leakage(card))} if RANDOM_SPLIT_KEY in card else {}
+def name_training_metrics(
+    epochs: Sequence[tuple[int, Mapping[str, float]]],
+) -> list[tuple[int, dict[str, float]]]:
+    """Return the metrics of a training under the names that MLflow shows them by.
+
+    Args:
+        epochs: The number and the metrics of each epoch.
+
+    Returns:
+        The same, all in one group.
+    """
+    return [(number, {f"training/{name}": value for name, value in metrics.items()}) for number, metrics in epochs]
+
+
+def collect_evaluation_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """Collect the metrics of an evaluation: those by which runs are compared, by class and by slice of all classes.
+
+    The file evaluation/evaluation.json and the table of figures have all others.
+
+    Args:
+        evaluation: Challenger and champion on the same images.
+
+    Returns:
+        The metrics; those of classes and slices with too few images are left out.
+    """
+    test, pairs = evaluation.test, evaluation.comparison.paired if evaluation.comparison else ()
+    recalls = {label.label: label.recall for label in test.figures.classes if label.known and label.recall is not None}
+    slices = [part for part in exclude_whole_slices(test.slices) if part.known and not part.label]
+    golden = evaluation.golden.figures.overall if evaluation.golden else {}
+    single = {
+        "test/ece_uncalibrated": evaluation.metrics.get("ece_uncalibrated"),
+        "test/worst_class": min(recalls.values(), default=None),
+        "test/worst_slice": test.worst.recall if test.worst else None,
+        "test/latency_ms": evaluation.latency,
+        **{f"gap/{gap.attribute}": gap.gap for gap in test.gaps},
+    }
+    return {
+        **{f"test/{name}": value for name, value in test.figures.overall.items()},
+        **{name: value for name, value in single.items() if value is not None},
+        **{f"champion/{pair.figure}": pair.champion for pair in pairs if not pair.of},
+        **{f"golden/{name}": value for name, value in golden.items()},
+        **{f"recall/{label}": recall for label, recall in recalls.items()},
+        **{f"slice/{part.attribute}:{part.value}": part.recall for part in slices},
+    }
+
+
+def build_evaluation_tags(evaluation: Evaluation) -> dict[str, str]:
+    """Return a tag that names the slice which is recognised worst, where one is known."""
+    return {"pedigree.worst_slice": evaluation.test.worst.name} if evaluation.test.worst else {}
 
 
 def build_verdict_tags(decision: Decision) -> dict[str, str]:
-    """Return the tags of a decision: the outcome with its reason, and one tag for each rule."""
-    rules = {f"pedigree.gate.{rule['rule']}": summarize_rule(rule) for rule in decision.rules}
+    """Return the tags of a decision: the outcome with its reason, and who decided where that was a person."""
+    person = {"pedigree.person": decision.person, "pedigree.why": decision.why} if decision.person else {}
     return {
         "pedigree.outcome": decision.outcome,
         "pedigree.decision": str(decision.number),
         "pedigree.model_version": decision.model_version,
         "pedigree.reason": decision.reason,
-        **rules,
+        **person,
     }
 
 
 def collect_cost_metrics(outcome: Outcome) -> dict[str, float]:
-    """Collect what a run cost: seconds in all and by step, and how many images were new, rejected and embedded."""
+    """Collect what a run cost: seconds in all and of the steps that work, and how many images took part."""
     images, seconds = outcome.images, outcome.seconds
-    counts = {"images_new": images.new, "images_rejected": images.rejected, "images_embedded": images.embedded}
-    seconds_by_step = {f"cost/{step}_seconds": seconds for step, seconds in seconds.items()}
+    counts = dict(zip(_COUNTED, (images.new, images.rejected, images.embedded), strict=True))
     return {
         "cost/seconds": round(sum(seconds.values()), 1),
-        **seconds_by_step,
-        **{f"cost/{name}": float(n) for name, n in counts.items()},
+        **{f"cost/{name}_seconds": seconds[stored] for stored, name in STEPS.items() if stored in seconds},
+        **{f"cost/{name}": float(number) for name, number in counts.items()},
     }

@@ -45,6 +45,24 @@ def as_metrics(epochs: Sequence[tuple[int, Mapping[str, float]]]) -> "list[Metri
     ]
 
 
+def as_samples(samples: Sequence[tuple[int, Mapping[str, float]]]) -> "list[Metric]":
+    """Return what was measured in the course of a run as MLflow's metrics.
+
+    Args:
+        samples: When each sample was taken, in milliseconds since 1970, and its figures.
+
+    Returns:
+        The metrics, each at its own time.
+    """
+    from mlflow.entities import Metric
+
+    return [
+        Metric(metric_name(name), float(value), moment, number)
+        for number, (moment, figures) in enumerate(samples)
+        for name, value in figures.items()
+    ]
+
+
 def cleaned_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return tags under names and with texts that MLflow takes."""
     return {metric_name(name): visible_lines(value)[:_LONGEST_TAG] for name, value in tags.items()}

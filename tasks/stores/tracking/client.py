@@ -1,10 +1,8 @@
-"""MLflow's client: silent, with every failure as one sentence; whether MLflow is usable, and its experiment."""
+"""MLflow's client: silent, with every failure as one sentence; and whether MLflow is usable."""
 
-import json
 import logging
 import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,9 +11,8 @@ from typing import TYPE_CHECKING
 from configs.credentials import set_mlflow_login
 from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
 from configs.visible_text import shown
-from tasks.domain.runs.mlflow_summary import COLUMNS
 from tasks.stores.objects.transient_errors import is_transient
-from tasks.stores.tracking.database import SQLITE, check_database, database_path
+from tasks.stores.tracking.database import SQLITE, check_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -209,76 +206,3 @@ def _check_server(url: str) -> None:
             f"{shown(url)} answers, but not as MLflow does (HTTP status {answer.status_code}): correct tracking.url."
         )
         raise PedigreeError(message)
-
-
-#: The view's name in an address: ``#/experiments/1/runs?viewStateShareKey=pedigree-nights``.
-VIEW = "pedigree-nights"
-# Widths of columns in pixels: texts, and figures.
-_NAME = "attributes.`Run Name`"
-_WIDE = {_NAME: 290, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420}
-_NARROW = 105
-
-
-def saved_view() -> dict[str, str]:
-    """Return the experiment's tag for the view *Nights*, as MLflow's pages write it since 3.17; older ignore it."""
-    state = {
-        "selectedColumns": list(COLUMNS),
-        "columnOrder": [_NAME, *COLUMNS],  # Only columns in this list get a width.
-        "columnWidths": dict.fromkeys(COLUMNS, _NARROW) | _WIDE,
-        "orderByKey": "attributes.start_time",
-        "orderByAsc": False,
-    }
-    view = {"name": "Nights", "createdAt": int(time.time() * 1000), "state": json.dumps(state)}
-    return {f"mlflow.sharedViewState.{VIEW}": json.dumps(view)}
-
-
-def check_experiment(url: str, experiment: str) -> None:
-    """Check that the experiment was not deleted, since MLflow would take no runs until it is restored.
-
-    Args:
-        url: MLflow's address.
-        experiment: The experiment's name; it is created where there is none.
-
-    Raises:
-        PedigreeError: It was deleted.
-    """
-    with mlflow_at(url) as client:
-        ensure_experiment(client, url, experiment)
-
-
-def ensure_experiment(client: "MlflowClient", url: str, name: str) -> str:
-    """Find an experiment with its saved view, or create it.
-
-    Args:
-        client: MLflow's client.
-        url: MLflow's address.
-        name: The experiment's name.
-
-    Returns:
-        The experiment's id.
-
-    Raises:
-        MlflowException: MLflow refuses a request.
-        PedigreeError: Somebody deleted the experiment.
-    """
-    from mlflow.exceptions import MlflowException
-
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        try:
-            return str(client.create_experiment(name, _artifacts(url), saved_view()))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            return ensure_experiment(client, url, name)
-    if experiment.lifecycle_stage == "deleted":
-        raise PedigreeError(f"{experiment_deleted(url, experiment)}; or name another one in tracking.experiment.")
-    for key, value in saved_view().items():
-        if key not in experiment.tags:
-            client.set_experiment_tag(experiment.experiment_id, key, value)
-    return str(experiment.experiment_id)
-
-
-def _artifacts(url: str) -> str | None:
-    """Keep files beside an embedded database; left to itself, MLflow puts them into the current folder."""
-    return (database_path(url).parent / "mlflow-artifacts").as_uri() if url.startswith(SQLITE) else None

@@ -1,6 +1,6 @@
 """The model registry of an embedded MLflow database, read and tagged by SQL, as MLflow's own store does it.
 
-MLflow takes a second and a half to import and half a second to open a database; a roll-back changes six rows.
+MLflow takes a second and a half to import and half a second to open a database; a roll-back changes about a dozen rows.
 """
 
 import sqlite3
@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from time import time_ns
 
 from configs.errors import PedigreeError, ServiceUnavailableError
 from configs.visible_text import shown
@@ -26,7 +27,7 @@ _EXPERIMENT = "SELECT experiment_id FROM runs WHERE run_uuid = ?"
 _IS_ACTIVE = "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
 _ALIASES = "SELECT alias, version FROM registered_model_aliases WHERE workspace = 'default' AND name = ?"
 _TAGS = "SELECT key, value FROM registered_model_tags WHERE workspace = 'default' AND name = ?"
-_VERSIONS = """SELECT version, run_id FROM model_versions WHERE workspace = 'default' AND name = ?
+_VERSIONS = """SELECT version, run_id, description FROM model_versions WHERE workspace = 'default' AND name = ?
     AND current_stage != 'Deleted_Internal' ORDER BY version"""
 _VERSION_TAGS = "SELECT version, key, value FROM model_version_tags WHERE workspace = 'default' AND name = ?"
 _PUT_TAG = """INSERT INTO registered_model_tags (workspace, name, key, value) VALUES ('default', ?, ?, ?)
@@ -38,6 +39,12 @@ _REMOVE_ALIAS = "DELETE FROM registered_model_aliases WHERE workspace = 'default
 _PUT_VERSION_TAG = """INSERT INTO model_version_tags (workspace, name, version, key, value)
     VALUES ('default', ?, ?, ?, ?)
     ON CONFLICT (workspace, key, name, version) DO UPDATE SET value = excluded.value"""
+_DESCRIBE_VERSION = """UPDATE model_versions SET description = ?, last_updated_time = ?
+    WHERE workspace = 'default' AND name = ? AND version = ?"""
+_RUN_TAGS = "SELECT key, value FROM tags WHERE run_uuid = ?"
+_NAME_RUN = "UPDATE runs SET name = ? WHERE run_uuid = ?"
+# MLflow keeps a run's name twice.
+_NAME = "mlflow.runName"
 _PUT_RUN_TAG = """INSERT INTO tags (run_uuid, key, value) VALUES (?, ?, ?)
     ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value"""
 
@@ -63,7 +70,7 @@ class EmbeddedRegistry:
         tags: defaultdict[int, dict[str, str]] = defaultdict(dict)
         for version, key, value in rows:
             tags[version][key] = value
-        return [RegisteredVersion(str(version), run or "", tags[version]) for version, run in runs]
+        return [RegisteredVersion(str(version), run or "", tags[version], text or "") for version, run, text in runs]
 
     def source(self, name: str, version: str) -> str:
         """Return where the files of a version are; empty where there is no such version.
@@ -122,13 +129,14 @@ class EmbeddedRegistry:
                 database.execute(_PUT_ALIAS, (name, alias, int(version)))
             return known
 
-    def tag_version(self, name: str, version: str, tags: Mapping[str, str]) -> None:
-        """Set tags of a version; tags of the same name are replaced.
+    def tag_version(self, name: str, version: str, tags: Mapping[str, str], description: str = "") -> None:
+        """Set tags of a version, and its description; tags of the same name are replaced.
 
         Args:
             name: The name of the registered model.
             version: The version's number.
             tags: The tags.
+            description: The description; empty leaves it as it is.
 
         Raises:
             PedigreeError: There is no such version.
@@ -137,6 +145,8 @@ class EmbeddedRegistry:
             if not _finds(database, _HAS_VERSION, name, version):
                 raise PedigreeError(f"MLflow at {shown(self.url)} refused: {name} has no version {version}.")
             database.executemany(_PUT_VERSION_TAG, [(name, int(version), *tag) for tag in tags.items()])
+            if description:
+                database.execute(_DESCRIBE_VERSION, (description, time_ns() // 10**6, name, int(version)))
 
     def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run; tags of the same name are replaced.
@@ -152,6 +162,13 @@ class EmbeddedRegistry:
             if not _finds(database, _IS_ACTIVE, run_id):
                 raise PedigreeError(f"MLflow at {shown(self.url)} refused: there is no active run {run_id}.")
             database.executemany(_PUT_RUN_TAG, [(run_id, *tag) for tag in tags.items()])
+            if _NAME in tags:
+                database.execute(_NAME_RUN, (tags[_NAME], run_id))
+
+    def run_tags(self, run_id: str) -> dict[str, str]:
+        """Return the tags of a run; none where there is no such run."""
+        with self._reading() as database:
+            return dict(database.execute(_RUN_TAGS, (run_id,)).fetchall())
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

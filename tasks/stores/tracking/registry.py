@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from configs.visible_text import visible
+from configs.visible_text import visible, visible_lines
 from tasks.domain.registry.decisions import Decision, RegisteredVersion
+from tasks.domain.runs.mlflow_texts import describe_model, is_replaceable
 from tasks.stores.tracking.client import mlflow_at
 from tasks.stores.tracking.database import has_known_layout
 from tasks.stores.tracking.embedded_registry import EmbeddedRegistry
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 #: The tag of a registered model, and of each version, that names the store whose models these are.
 STORE = "pedigree.store"
+
+# MLflow's column for descriptions of versions holds no more characters.
+_LONGEST = 5000
 
 _Keep = Callable[[Path], object]
 
@@ -216,21 +220,25 @@ def set_alias(url: str, model: str, alias: str, version: str | None) -> bool:
     return False
 
 
-def tag_version(url: str, model: str, version: str, tags: Mapping[str, str]) -> None:
-    """Set tags of a version; tags of the same name are replaced.
+def tag_version(url: str, model: str, version: str, tags: Mapping[str, str], description: str = "") -> None:
+    """Set tags of a version, and its description; tags of the same name are replaced.
 
     Args:
         url: MLflow's address.
         model: The name of the registered model.
         version: The version's number.
         tags: The tags.
+        description: The description, as Markdown; empty leaves it as it is.
     """
+    text, texts = visible_lines(description)[:_LONGEST], {name: visible(value) for name, value in tags.items()}
     if has_known_layout(url):
-        EmbeddedRegistry(url).tag_version(model, version, {name: visible(value) for name, value in tags.items()})
+        EmbeddedRegistry(url).tag_version(model, version, texts, text)
         return
     with mlflow_at(url) as client:
-        for name, value in tags.items():
-            client.set_model_version_tag(model, version, name, visible(value))
+        for name, value in texts.items():
+            client.set_model_version_tag(model, version, name, value)
+        if text:
+            client.update_model_version(model, version, text)
 
 
 @contextmanager
@@ -246,7 +254,8 @@ def _unless_missing() -> Iterator[None]:
 
 
 def _version(model_version: "ModelVersion") -> RegisteredVersion:
-    return RegisteredVersion(str(model_version.version), str(model_version.run_id or ""), dict(model_version.tags))
+    run, description = str(model_version.run_id or ""), str(model_version.description or "")
+    return RegisteredVersion(str(model_version.version), run, dict(model_version.tags), description)
 
 
 def _identity(logged: "LoggedModel") -> "Model":
@@ -266,10 +275,14 @@ def _create_version(client: "MlflowClient", model: str, logged: "LoggedModel", t
 
     owner = {STORE: tags[STORE]} if STORE in tags else {}
     try:
-        client.create_registered_model(model, owner)
+        client.create_registered_model(model, owner, describe_model(model))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+        # One from an earlier Pedigree has none yet; a person's stays.
+        former = str(client.get_registered_model(model).description or "")
+        if is_replaceable(former) and former != describe_model(model):
+            client.update_registered_model(model, describe_model(model))
     # The location and not models:/<id>, which an embedded database would look up in another database.
     source, run_id, identity = logged.artifact_location, logged.source_run_id, logged.model_id
     version = str(client.create_model_version(model, source, run_id, dict(tags), model_id=identity).version)

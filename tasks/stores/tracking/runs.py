@@ -6,24 +6,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from configs.environment import mlflow_pages
-from configs.visible_text import shown, visible
+from configs.visible_text import visible
 from tasks.stores.files.leases import is_alive
-from tasks.stores.tracking.batches import as_metrics, as_tags, cleaned_tags, log_batches
-from tasks.stores.tracking.client import NO_SUCH_RUN, ensure_experiment, mlflow_at
+from tasks.stores.tracking.batches import as_metrics, as_samples, as_tags, cleaned_tags, log_batches
+from tasks.stores.tracking.client import NO_SUCH_RUN, mlflow_at
 from tasks.stores.tracking.database import has_known_layout
 from tasks.stores.tracking.embedded_registry import EmbeddedRegistry
+from tasks.stores.tracking.experiments import ensure_experiment
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run
 
-#: The tag of a run that says which process opened it.
+#: The tag of a run that says which process opened it, as long as it works.
 OWNER = "pedigree.owner"
+#: The tag that is a run's name.
+NAME = "mlflow.runName"
 
 
-def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
+def start_run(
+    url: str, experiment: str, parameters: Mapping[str, str], tags: Mapping[str, str], started: int | None = None
+) -> str:
     """Start a run with its parameters and tags.
 
     Args:
@@ -31,6 +35,7 @@ def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Ma
         experiment: The experiment's name.
         parameters: The parameters.
         tags: The tags.
+        started: When the retraining began, in milliseconds since 1970, so that MLflow's duration is that of all of it.
 
     Returns:
         The run's id.
@@ -39,7 +44,7 @@ def start_run(url: str, experiment: str, parameters: Mapping[str, str], tags: Ma
 
     with mlflow_at(url) as client:
         name = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        run = client.create_run(ensure_experiment(client, url, experiment), tags=dict(tags), run_name=name)
+        run = client.create_run(ensure_experiment(client, url, experiment), started, dict(tags), name)
         run_id = str(run.info.run_id)
         log_batches(client, run_id, params=[Param(key, value) for key, value in parameters.items()])
         return run_id
@@ -77,17 +82,39 @@ def log_epochs(url: str, run_id: str, epochs: Sequence[tuple[int, Mapping[str, f
         log_batches(client, run_id, as_metrics(epochs))
 
 
-def log_metrics(url: str, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
-    """Log final metrics, and tags with them.
+def log_metrics(
+    url: str,
+    run_id: str,
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str] | None = None,
+    samples: Sequence[tuple[int, Mapping[str, float]]] = (),
+) -> None:
+    """Log final metrics, and with them tags and what was measured in the course of the run.
 
     Args:
         url: MLflow's address.
         run_id: The run.
         metrics: The metrics.
         tags: The tags.
+        samples: When each sample was taken, in milliseconds since 1970, and its metrics.
     """
     with mlflow_at(url) as client:
-        log_batches(client, run_id, as_metrics([(0, metrics)]), tags=as_tags(tags or {}))
+        log_batches(client, run_id, [*as_metrics([(0, metrics)]), *as_samples(samples)], tags=as_tags(tags or {}))
+
+
+def read_tags(url: str, run_id: str) -> dict[str, str]:
+    """Read the tags of a run; none where there is no such run."""
+    from mlflow.exceptions import MlflowException
+
+    if has_known_layout(url):
+        return EmbeddedRegistry(url).run_tags(run_id)
+    with mlflow_at(url) as client:
+        try:
+            return dict(client.get_run(run_id).data.tags)
+        except MlflowException as error:
+            if error.error_code not in NO_SUCH_RUN:
+                raise
+    return {}
 
 
 def tag(url: str, run_id: str, tags: Mapping[str, str]) -> None:
@@ -127,51 +154,6 @@ def log_dataset(url: str, run_id: str, dataset: str, source: str, images: int) -
     tags = [InputTag("mlflow.data.context", "training"), InputTag("pedigree.dataset", dataset)]
     with mlflow_at(url) as client:
         client.log_inputs(run_id, [DatasetInput(entity, tags)])
-
-
-def flow_runs(url: str, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return the Prefect flow run that each run belongs to.
-
-    Args:
-        url: MLflow's address.
-        run_ids: The runs.
-
-    Returns:
-        The flow run's id and the address of its page, by run; runs that MLflow does not have are left out.
-
-    Raises:
-        MlflowException: Any other failure, which ``mlflow_at`` turns into a PedigreeError.
-    """
-    from mlflow.exceptions import MlflowException
-
-    origins = {}
-    with mlflow_at(url) as client:
-        for run_id in run_ids:
-            try:
-                tags = client.get_run(run_id).data.tags
-            except MlflowException as error:
-                if error.error_code not in NO_SUCH_RUN:
-                    raise
-                continue
-            origins[run_id] = (tags.get("pedigree.flow_run", ""), tags.get("pedigree.flow_run_url", ""))
-    return origins
-
-
-def runs_of(url: str, experiment: str, flow_run: str) -> list[str]:
-    """Return the runs of a Prefect flow run.
-
-    Args:
-        url: MLflow's address.
-        experiment: The experiment's name.
-        flow_run: The flow run's id.
-
-    Returns:
-        The ids of the runs.
-    """
-    with mlflow_at(url) as client:
-        condition = f"tags.`pedigree.flow_run` = '{flow_run}'"
-        runs = client.search_runs([ensure_experiment(client, url, experiment)], condition)
-        return [str(run.info.run_id) for run in runs]
 
 
 def log_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
@@ -216,30 +198,14 @@ def read_files(url: str, run_id: str, folder: str) -> dict[str, bytes]:
         return {name: Path(client.download_artifacts(run_id, name, place)).read_bytes() for name in names}
 
 
-def file_page(url: str, run_id: str, name: str) -> str:
-    """Return the page that shows a file of a run.
-
-    Args:
-        url: MLflow's address.
-        run_id: The run.
-        name: The file's name.
-
-    Returns:
-        The address; empty where MLflow is a database that has no pages, or does not have the run.
-    """
-    pages = mlflow_pages(url)
-    if not pages:
-        return ""
-    if has_known_layout(url):
-        experiment = EmbeddedRegistry(url).experiment(run_id)
-    else:
-        with mlflow_at(url) as client:
-            experiment = client.get_run(run_id).info.experiment_id
-    run = f"{shown(pages).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
-    return f"{run}/artifacts/{quote(name)}" if experiment else ""
-
-
-def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+def finish(
+    url: str,
+    run_id: str,
+    name: str,
+    tags: Mapping[str, str],
+    metrics: Mapping[str, float],
+    ended: int | None = None,
+) -> None:
     """Finish a run.
 
     Args:
@@ -248,11 +214,23 @@ def finish(url: str, run_id: str, name: str, tags: Mapping[str, str], metrics: M
         name: The run's name, which says how it ended.
         tags: Tags to set.
         metrics: Metrics to log.
+        ended: When it ended, in milliseconds since 1970; None means now.
     """
     with mlflow_at(url) as client:
-        log_batches(client, run_id, as_metrics([(0, metrics)]), tags=as_tags(tags))
-        client.update_run(run_id, name=visible(name))
-        client.set_terminated(run_id)
+        log_batches(client, run_id, as_metrics([(0, metrics)]), tags=as_tags({**tags, NAME: visible(name)}))
+        client.set_terminated(run_id, end_time=ended)
+        _release(client, run_id)
+
+
+def _release(client: "MlflowClient", run_id: str) -> None:
+    """Remove the tag that names the process at work, which a run that has ended may lack."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.delete_tag(run_id, OWNER)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def close(url: str, run_id: str, tags: Mapping[str, str]) -> None:

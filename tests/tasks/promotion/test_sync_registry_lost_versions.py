@@ -14,7 +14,7 @@ from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, roll_back
 from tasks.promotion.sync_registry import follow_ledger
 from tasks.stores.tracking import registry
-from tasks.stores.tracking.client import check_experiment
+from tasks.stores.tracking.experiments import check_experiment
 from tests.tasks.decisions import ANN, add_decision, copied, database, emptied, make_workspace, shown
 
 

@@ -20,7 +20,7 @@ from tasks.domain.datasets.leakage import (
 )
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.runs.mlflow_summary import build_dataset_tags, collect_dataset_metrics
+from tasks.domain.runs.mlflow_summary import collect_dataset_metrics
 
 FOUND = RandomSplit(1369, 0.714, 0.652, 0.044, 0.078, 0.082, 0.199, 1369, "b" * 64)
 
@@ -28,15 +28,13 @@ FOUND = RandomSplit(1369, 0.714, 0.652, 0.044, 0.078, 0.082, 0.199, 1369, "b" * 
 def test_the_claim_is_told_beside_the_honest_figure() -> None:
     """Both accuracies, the interval of their difference, and what leaked are in the words, and in MLflow as well."""
     card = {RANDOM_SPLIT_KEY: asdict(FOUND), "classes": [], "images": 0}
-    sentences = describe_leakage(card)
-    claim, leaked = sentences
+    claim, leaked = describe_leakage(card)
     assert claim == (
         "a random split over files would have claimed an accuracy of 0.714; split by near-duplicate groups, the same "
         "head reaches 0.652 (cross-validated on 1,369 files): 0.062 less, 95% interval 0.044 to 0.078"
     )
     assert leaked == "8.2% of its test files have their very bytes in training, 19.9% a copy or a look-alike"
     assert collect_dataset_metrics(card)["random_split/claimed"] == 0.714
-    assert build_dataset_tags(card) == {"pedigree.random_split": "; ".join(sentences)}
 
 
 def test_what_chance_explains_and_what_nothing_leaked_are_told_as_that() -> None:
@@ -51,7 +49,6 @@ def test_what_chance_explains_and_what_nothing_leaked_are_told_as_that() -> None
         "an accuracy of 0.652 (cross-validated on 1,369 files)"
     )
     assert describe_leakage({}) == ()
-    assert build_dataset_tags({}) == {}
 
 
 def test_a_sample_and_another_backbone_are_told() -> None:

@@ -12,12 +12,13 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.errors import PedigreeError, ServiceUnavailableError
-from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking import pages, registry, runs
 from tasks.stores.tracking.client import check_tracking
 from tasks.stores.tracking.database import has_known_layout
 from tasks.stores.tracking.embedded_registry import EmbeddedRegistry
 
-_TABLES = ("registered_model_tags", "registered_model_aliases", "model_version_tags", "tags")
+_TABLES = ("registered_model_tags", "registered_model_aliases", "model_version_tags", "tags", "runs")
+_DESCRIPTIONS = "SELECT version, description, last_updated_time > creation_time FROM model_versions ORDER BY version"
 _RUN = "pedigree.outcome"
 
 
@@ -46,10 +47,11 @@ def run_of(path: Path) -> str:
 def contents(path: Path) -> Mapping[str, list[tuple[object, ...]]]:
     """Return the rows of every table that is written by SQL."""
     with closing(sqlite3.connect(path)) as database:
-        return {
+        rows = {
             name: sorted(database.execute(f"SELECT * FROM {name}").fetchall(), key=repr)  # noqa: S608 - names from here
             for name in _TABLES
         }
+        return {**rows, "descriptions": database.execute(_DESCRIPTIONS).fetchall()}
 
 
 def test_both_ways_write_the_same_rows(original: Path, tmp_path: Path) -> None:
@@ -64,23 +66,25 @@ def test_both_ways_write_the_same_rows(original: Path, tmp_path: Path) -> None:
     client.delete_registered_model_tag("dogs", "owner")
     client.set_model_version_tag("dogs", "3", "seen", "yes")
     client.set_model_version_tag("dogs", "3", "why", "zu gut, „wirklich“")
+    client.update_model_version("dogs", "3", "**Held** by Ada\n\n| a | b |")
     client.set_registered_model_alias("dogs", "champion", "3")
     client.set_registered_model_alias("dogs", "previous", "1")
     client.set_registered_model_alias("dogs", "held", "1")
     client.delete_registered_model_alias("dogs", "held")
     client.set_tag(run_id, _RUN, "held")
     client.set_tag(run_id, "pedigree.person", "Ada")
+    client.set_tag(run_id, "mlflow.runName", "2026-11-24 held by Ada")
 
     url = f"sqlite:///{ours}"
     registry.tag_model(url, "dogs", "pedigree.followed", "3")
     registry.tag_model(url, "dogs", "pedigree.followed", "4")
     registry.tag_model(url, "dogs", "owner", "")
-    registry.tag_version(url, "dogs", "3", {"seen": "yes", "why": "zu gut, „wirklich“"})
+    registry.tag_version(url, "dogs", "3", {"seen": "yes", "why": "zu gut, „wirklich“"}, "**Held** by Ada\n\n| a | b |")
     assert registry.set_alias(url, "dogs", "champion", "3")
     assert registry.set_alias(url, "dogs", "previous", "1")
     assert registry.set_alias(url, "dogs", "held", "1")
     assert registry.set_alias(url, "dogs", "held", None)
-    runs.tag(url, run_id, {_RUN: "held", "pedigree.person": "Ada"})
+    runs.tag(url, run_id, {_RUN: "held", "pedigree.person": "Ada", runs.NAME: "2026-11-24 held by Ada"})
     assert contents(ours) == contents(theirs) != contents(original)
 
 
@@ -96,10 +100,13 @@ def test_both_ways_read_the_same(original: Path, monkeypatch: pytest.MonkeyPatch
             registry.find_versions(url, "dogs", {"head": "three"}),
             registry.find_versions(url, "cats", {}),
             [registry.version_numbered(url, "dogs", number) for number in "1234"],
+            runs.read_tags(url, run_of(original)),
+            runs.read_tags(url, "0" * 32),
         )
 
     ours = answers()
-    monkeypatch.setattr(registry, "has_known_layout", lambda _url: False)
+    for module in (registry, runs):
+        monkeypatch.setattr(module, "has_known_layout", lambda _url: False)
     assert ours == answers()
 
 
@@ -108,11 +115,11 @@ def test_both_ways_name_the_same_page(original: Path, monkeypatch: pytest.Monkey
     url = f"sqlite:///{original}"
     monkeypatch.setenv("PEDIGREE_HOME", str(original.parent))
     monkeypatch.setenv("PEDIGREE_MLFLOW_PAGES", "http://127.0.0.1:5000/")
-    page = runs.file_page(url, run_of(original), "a b.html")
+    page = pages.file_page(url, run_of(original), "a b.html")
     assert page == f"http://127.0.0.1:5000/#/experiments/0/runs/{run_of(original)}/artifacts/a%20b.html"
-    assert runs.file_page(url, "none", "a b.html") == ""
-    monkeypatch.setattr(runs, "has_known_layout", lambda _url: False)
-    assert runs.file_page(url, run_of(original), "a b.html") == page
+    assert pages.file_page(url, "none", "a b.html") == ""
+    monkeypatch.setattr(pages, "has_known_layout", lambda _url: False)
+    assert pages.file_page(url, run_of(original), "a b.html") == page
 
 
 @pytest.mark.parametrize(

@@ -251,15 +251,15 @@ def test_an_experiment_has_the_view_of_runs(url: str, run_id: str) -> None:
     experiment = MlflowClient(url).get_experiment(MlflowClient(url).get_run(run_id).info.experiment_id)
     view = json.loads(experiment.tags["mlflow.sharedViewState.pedigree-nights"])
     assert view["name"] == "Nights"
-    assert "metrics.`accuracy`" in json.loads(view["state"])["selectedColumns"]
+    assert "metrics.`test/accuracy`" in json.loads(view["state"])["selectedColumns"]
 
 
 def test_a_run_of_many_classes_is_told_in_few_requests(mlflow_server: MlflowServer) -> None:
-    """Thousands of figures travel together: the number of requests does not follow the number of classes."""
+    """Hundreds of figures travel together: the number of requests does not follow the number of classes."""
     with counted() as few:
         write_run(mlflow_server.url, "few classes", CLASSES[:2], 40)
     with counted() as many:
         figures = write_run(mlflow_server.url, "many classes")
-    assert figures > 1000
+    assert figures > len(CLASSES)
     assert len(many) <= len(few) + figures // 500
     assert len(many) <= 20

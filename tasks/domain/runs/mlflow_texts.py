@@ -1,0 +1,165 @@
+"""Texts that MLflow shows: names of runs, and descriptions of experiment, runs, registered model and versions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from configs.visible_text import markdown
+from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
+from tasks.domain.phrasing import SHORT, format_figure
+from tasks.domain.registry.decisions import Decision, DecisionOutcome
+from tasks.domain.runs.mlflow_names import FIGURES
+from tasks.domain.runs.mlflow_summary import collect_dataset_metrics
+
+#: MLflow shows this tag, as Markdown, on top of the page of an experiment or a run.
+DESCRIPTION = "mlflow.note.content"
+#: Ends each description that Pedigree may replace; who removes it keeps the text as it is.
+KEPT = "*Pedigree keeps this text in step with its ledger.*"
+# Stands in a run's description between what was decided and what the report says.
+_RULE = "\n\n---\n\n"
+_WORDS: Mapping[DecisionOutcome, str] = {"rolled-back": "rolled back", "lifted": "released"}
+# MLflow takes no longer name, and a table shows the first words of it.
+_LONGEST_PERSON = 40
+_EXPERIMENT = """\
+Every retraining that trains is one run. Begin with [the table **Nights**]({table}): outcome, accuracy, worst slice, \
+images, what was new, how long it took, and who started it. MLflow opens with its pages for GenAI: *Model training*, \
+at the upper left, is the side for these runs.
+
+- **Which answers flipped between two runs?** Tick both, press *Compare*, and open `answers.md` and `changes.md` under \
+*Artifacts*; or [one row a photograph, one column a run]({answers}), for the runs whose eye is open.
+- **Which model serves?** The alias `champion` in the *Model registry* says so.
+"""
+_MODEL = """\
+An image classifier that Pedigree retrains. Each version is one training on one dataset version; its \
+description says what was decided about it and why, and the tags say from which bytes it was made.
+
+| alias | names |
+|---|---|
+| `champion` | the version that serves now |
+| `challenger` | the version that was decided about last, where it was not promoted |
+| `previous` | the version that the champion replaced, to which a roll-back returns |
+
+Load it in Python, wherever MLflow and the packages of the version are installed:
+
+```python
+import mlflow, pandas
+model = mlflow.pyfunc.load_model("models:/{model}@champion")
+model.predict(pandas.DataFrame({{"image": [open("dog.jpg", "rb").read()]}}))
+```
+
+Decisions are made by the gate at the end of a run, or by a person: `pedigree model promote`, `rollback`, `hold` and \
+`lift`. The aliases follow Pedigree's ledger: an alias that is moved here by hand is reported by the next run.
+"""
+
+
+def describe_experiment(number: str, view: str) -> str:
+    """Describe the experiment, with links that work in MLflow wherever it runs.
+
+    Args:
+        number: The experiment's number.
+        view: The key of the saved view of runs.
+
+    Returns:
+        The description, as Markdown.
+    """
+    runs = f"#/experiments/{number}/runs?workflowType=machine_learning"
+    return _EXPERIMENT.format(table=f"{runs}&viewStateShareKey={view}", answers=f"{runs}&compareRunsMode=ARTIFACT")
+
+
+def describe_model(model: str) -> str:
+    """Describe the registered model: what it is, what its aliases mean, and how it is loaded."""
+    return _MODEL.format(model=model) + f"\n{KEPT}"
+
+
+def describe_decision(decision: Decision) -> str:
+    """Return what was decided, and by whom if that was a person, such as ``rolled back by Ada``."""
+    words = _WORDS.get(decision.outcome, decision.outcome)
+    return f"{words} by {decision.person[:_LONGEST_PERSON]}" if decision.person else words
+
+
+def build_run_name(decisions: Sequence[Decision], card: Mapping[str, Any]) -> str:
+    """Return the name of a run, such as ``2026-11-24 promoted, 120 new``.
+
+    Args:
+        decisions: The decisions about its model, the oldest first: the first gives the day, the last the outcome.
+        card: The data card; all images of a first version count as new.
+
+    Returns:
+        The name.
+    """
+    figures = collect_dataset_metrics(card)
+    new = f", {int(figures['dataset/added']):,} new" if figures else ""
+    return f"{decisions[0].time[:10]} {describe_decision(decisions[-1])}{new}"
+
+
+def describe_run(decisions: Sequence[Decision], report: str) -> str:
+    """Describe a run: what was decided about its model, then what its report says.
+
+    Args:
+        decisions: The decisions about its model, the oldest first; none before the gate has decided.
+        report: The description so far; what stands there about decisions is replaced.
+
+    Returns:
+        The description, as Markdown.
+    """
+    details = report.partition(_RULE)[2] or report
+    return f"{_tell_decisions(decisions)}{_RULE}{details}" if decisions else details
+
+
+def describe_version(decisions: Sequence[Decision], number: str, model: str, links: Mapping[str, str]) -> str:
+    """Describe a registered version: what was decided and why, its figures, the rules, and where to read on.
+
+    Args:
+        decisions: The decisions about it, the oldest first.
+        number: Its number.
+        model: The name of the registered model.
+        links: Pages by their names; those without an address are left out.
+
+    Returns:
+        The description, as Markdown.
+    """
+    last = decisions[-1]
+    known = [
+        f"| {name} | {format_figure(last.figures[name])} | {FIGURES[name]} |"
+        for name in FIGURES
+        if name in last.figures
+    ]
+    figures = ["| test split | | |\n|---|---|---|\n" + "\n".join(known)] if known else []
+    rules = [describe_rules(last.rules)] if last.rules else []
+    pages = [f"[{name}]({page})" for name, page in links.items() if page]
+    made = f"Head `{last.head[:SHORT]}`, trained on dataset version `{last.dataset[:SHORT]}`"
+    parts = [
+        _tell_decisions(decisions),
+        *figures,
+        *rules,
+        f'{made}. Load it by `mlflow.pyfunc.load_model("models:/{model}/{number}")`.',
+        *([f"See {', '.join(pages)}."] if pages else []),
+        KEPT,
+    ]
+    return "\n\n".join(parts)
+
+
+def describe_rules(rules: Sequence[Mapping[str, Any]]) -> str:
+    """Return what came of each rule as a table in Markdown."""
+    rows = [[markdown(cell) for cell in build_rule_row(rule)] for rule in rules]
+    head = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def is_replaceable(description: str) -> bool:
+    """Return whether a description may be replaced: there is none, or Pedigree keeps it and no person."""
+    return not description.strip() or KEPT in description
+
+
+def _tell_decisions(decisions: Sequence[Decision]) -> str:
+    """Return the last decision in a sentence, and the earlier ones below it."""
+    *earlier, last = decisions
+    words = describe_decision(last)
+    sentence = f"**{markdown(words[0].upper() + words[1:])}** on {last.time[:10]}: {markdown(_reason(last))}."
+    former = [
+        f"- {entry.time[:10]} {markdown(describe_decision(entry))}: {markdown(_reason(entry))}" for entry in earlier
+    ]
+    return "\n".join([sentence, "", "Before that:", "", *reversed(former)]) if former else sentence
+
+
+def _reason(decision: Decision) -> str:
+    return f"{decision.why} ({decision.reason})" if decision.person and decision.why else decision.reason
