@@ -9,6 +9,7 @@ from tasks.domain.registry.decisions import Decision
 from tasks.reports.pages.lineage import PAGES, Lineage, draw_lineage
 from tasks.stores.store import Store
 from tasks.stores.tracking import run_contents, runs
+from tasks.stores.tracking.pages import file_page
 
 _DATA_CARD, _CHANGES = "dataset/card.html", "evaluation/since-champion.html"
 
@@ -56,7 +57,7 @@ def _trace(store: Store, tracking: schema.Tracking, decision: Decision, entries:
 def _find_page(url: str, run_id: str, file: str) -> str:
     """Return the address of a run's file; empty where MLflow has no pages, or not that run any more."""
     try:
-        return runs.file_page(url, run_id, file)
+        return file_page(url, run_id, file)
     except ServiceUnavailableError:
         raise
     except PedigreeError:

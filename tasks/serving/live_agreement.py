@@ -13,6 +13,7 @@ from tasks.domain.gate.live_disagreement import LiveDisagreement
 from tasks.domain.registry.decisions import Decision, find_champion
 from tasks.domain.serving.shadow import Agreement
 from tasks.stores.tracking import runs
+from tasks.stores.tracking.pages import file_page
 
 #: The page that an approval leads to.
 PAGE = "live/shadow.html"
@@ -135,7 +136,7 @@ def prepare_page(url: str, entries: Sequence[Decision], challenger: Decision) ->
 def _link_page(page: str, url: str, run_id: str) -> dict[str, bytes]:
     from tasks.reports.pages.run_links import TITLES, link_pages
 
-    return link_pages({PAGE: page.encode()}, {file: runs.file_page(url, run_id, file) for file in TITLES})
+    return link_pages({PAGE: page.encode()}, {file: file_page(url, run_id, file) for file in TITLES})
 
 
 def _to_json(plain: Mapping[str, Any]) -> bytes:

@@ -18,7 +18,7 @@ COLUMNS = (
     "metrics.`test/worst_slice`",
     "metrics.`dataset/images`",
     "metrics.`dataset/added`",
-    "attributes.`Duration`",
+    "duration",  # MLflow's own name of this column; it has no other.
     "attributes.`User`",
     "attributes.`Source`",
     "tags.`pedigree.model_version`",

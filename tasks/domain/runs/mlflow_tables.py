@@ -79,18 +79,20 @@ def build_answer_files(rows: Sequence[Row], challenger: Predictions, champion: P
         _bounded(lines, len(differing)),
     )
     right = len(rows) - sum(predicted != row.label for row, predicted in zip(rows, challenger.labels(), strict=True))
-    title = f"{right:,} of {count(len(rows), 'test image')} right; wrong, or other than the champion's:"
+    title = f"{right:,} of {len(rows):,} right"
     return {
         _ANSWERS: table.to_json(),
-        _ANSWERS_PAGE: table.to_markdown(title, "No answer is wrong or other than the champion's."),
+        _ANSWERS_PAGE: table.to_markdown(title, "Nothing is wrong or flipped."),
     }
 
 
 def _describe_answer(row: Row, predicted: str, probability: float, former: str) -> tuple[str, ...]:
     """Return the row of an answer: what was answered, whether that is right, and what the champion answers instead."""
-    words = f"{predicted} ✓ {probability:.0%}" if predicted == row.label else f"{predicted} ✗ {probability:.0%}"
-    words += "" if predicted == row.label else f", labelled {row.label}"
-    words += f"; the champion: {former}" if former and former != predicted else ""
+    # Short, since MLflow's page of compared runs has no room left for its list of files beside long lines.
+    words = f"✓ {predicted} {probability:.0%}" if predicted == row.label else f"✗ {predicted} {probability:.0%}"
+    words += "" if predicted == row.label else f", not {row.label}"
+    if former and former != predicted:
+        words += ", champion ✓" if former == row.label else f", champion {former}"
     return row.key, words, row.label, predicted, f"{probability:.3f}", former
 
 
@@ -110,7 +112,7 @@ def build_change_files(card: Mapping[str, Any]) -> dict[str, bytes]:
     lines = [(key, "; ".join(words)) for key, words in list(changes.items())[:MOST]]
     table = ComparedTable(("photograph", "change"), _bounded(lines, len(changes)))
     numbers = ", ".join(f"{len(card.get(kind, ())):,} {kind}" for kind in ("added", "removed", "relabelled"))
-    title = f"Since the parent version: {numbers}" if card.get("parent") else "A first version: every image is new"
+    title = f"Data: {numbers}" if card.get("parent") else "Data: a first version"
     return {_CHANGES: table.to_json(), _CHANGES_PAGE: table.to_markdown(title, "No photograph differs.")}
 
 

@@ -20,12 +20,14 @@ _WORDS: Mapping[DecisionOutcome, str] = {"rolled-back": "rolled back", "lifted":
 # MLflow takes no longer name, and a table shows the first words of it.
 _LONGEST_PERSON = 40
 _EXPERIMENT = """\
-Every retraining that trains is one run. Begin with [the table **Nights**]({table}): outcome, accuracy, worst slice, \
-images, what was new, how long it took, and who started it. MLflow opens with its pages for GenAI: *Model training*, \
-at the upper left, is the side for these runs.
+Begin with [the table **Nights**]({table}), or [compare answers]({answers}), one row a photograph and one column a run.
 
-- **Which answers flipped between two runs?** Tick both, press *Compare*, and open `answers.md` and `changes.md` under \
-*Artifacts*; or [one row a photograph, one column a run]({answers}), for the runs whose eye is open.
+Every retraining that trains is one run. *Nights* shows outcome, accuracy, worst slice, images, what was new, how long \
+the run took, and who started it. MLflow opens with its pages for GenAI; these runs are under *Model training*, at the \
+upper left.
+
+- **Which answers flipped between two runs, and which photographs differ?** Tick both, press *Compare*, and open \
+`answers.md` and `changes.md` under *Artifacts*. A photograph that is missing in one of the two was answered rightly.
 - **Which model serves?** The alias `champion` in the *Model registry* says so.
 """
 _MODEL = """\

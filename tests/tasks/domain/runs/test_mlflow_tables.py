@@ -39,12 +39,12 @@ def test_answers_that_are_wrong_or_flipped_are_rows() -> None:
     columns, data = _table(files, "tables/answers.json")
     assert columns[:2] == ["photograph", "answer"], "MLflow groups by the first column, and compares the second"
     assert [row[:2] for row in data] == [
-        ["corgi/000001.jpg", "poodle ✗ 80%, labelled corgi; the champion: corgi"],
-        ["corgi/000002.jpg", "corgi ✓ 70%; the champion: poodle"],
-        ["corgi/000003.jpg", "poodle ✗ 90%, labelled corgi"],
+        ["corgi/000001.jpg", "✗ poodle 80%, not corgi, champion ✓"],
+        ["corgi/000002.jpg", "✓ corgi 70%, champion poodle"],
+        ["corgi/000003.jpg", "✗ poodle 90%, not corgi"],
     ]
     page = files["answers.md"].decode()
-    assert page.startswith("### 2 of 4 test images right; ")
+    assert page.startswith("### 2 of 4 right\n")
     assert page.count("\n| corgi/") == 3
 
 
@@ -52,7 +52,7 @@ def test_a_first_model_has_mistakes_and_no_flips() -> None:
     """Without a champion only wrong answers are rows; a page without rows says so."""
     files = build_answer_files(_rows(2), _answers(0.9, 0.6), None)
     assert _table(files, "tables/answers.json")[1] == []
-    assert b"No answer is wrong" in files["answers.md"]
+    assert b"Nothing is wrong or flipped." in files["answers.md"]
 
 
 def test_very_many_answers_are_bounded_and_say_so() -> None:
@@ -82,8 +82,8 @@ def test_changes_of_the_data_are_rows_by_photograph() -> None:
         ["photograph", "change"],
         [["corgi/0.jpg", "relabelled: corgi to poodle"], ["corgi/1.jpg", "removed: gone; added: new in corgi"]],
     )
-    assert files["changes.md"].startswith(b"### Since the parent version: 1 added, 1 removed, 1 relabelled\n")
-    assert b"A first version" in build_change_files({"parent": None})["changes.md"]
+    assert files["changes.md"].startswith(b"### Data: 1 added, 1 removed, 1 relabelled\n")
+    assert b"a first version" in build_change_files({"parent": None})["changes.md"]
 
 
 def test_rules_are_compared_by_their_text() -> None:
