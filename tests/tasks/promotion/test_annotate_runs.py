@@ -1,5 +1,6 @@
 """What a run and a version say of a decision: name, description and tags agree, whoever decided and whatever died."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from mlflow import MlflowClient
 from tasks.domain.runs.mlflow_names import RUN_TAGS, VERSION_TAGS, is_tracked
 from tasks.domain.runs.mlflow_texts import DESCRIPTION
 from tasks.promotion.aliases import Workspace
-from tasks.promotion.overrides import hold, promote, release, roll_back
+from tasks.promotion.overrides import Override, hold, promote, release, roll_back
 from tasks.promotion.sync_registry import follow_ledger
 from tasks.stores.tracking import runs
 from tests.servers import MlflowServer
@@ -48,12 +49,13 @@ def test_run_and_version_say_what_was_decided_last(workspace: Workspace) -> None
     """The gate's words are replaced by each word of a person, and the day of the run stays in its name."""
     waits = "needs-approval"
     assert words(workspace) == (f"2026-11-01 {waits}", waits, waits, f"**{waits.capitalize()}**", "**Needs-approval**")
-    for act, outcome, sentence in (
+    acts: list[tuple[Callable[[], Override], str, str]] = [
         (lambda: promote(workspace, "2", ANN), "promoted", "promoted by ann"),
         (lambda: roll_back(workspace, ANN), "rolled-back", "rolled back by ann"),
         (lambda: release(workspace, "2", ANN), "lifted", "released by ann"),
         (lambda: hold(workspace, "2", ANN), "held", "held by ann"),
-    ):
+    ]
+    for act, outcome, sentence in acts:
         act()
         title = f"**{sentence.capitalize()}**"
         assert words(workspace) == (f"2026-11-01 {sentence}", outcome, outcome, title, title)
@@ -66,8 +68,8 @@ def test_run_and_version_say_what_was_decided_last(workspace: Workspace) -> None
 def test_a_decision_that_mlflow_did_not_hear_of_is_told_by_the_next_run(workspace: Workspace) -> None:
     """Whoever died after the ledger was written leaves nothing behind; followed once more, nothing changes."""
     entries = workspace.store.ledger.entries()
-    person = {"person": "ann", "why": "the dogs look right"}
-    promoted = replace(entries[1], number=3, outcome="promoted", champion=3, against=1, **person)
+    words_of_ann = replace(entries[1], person="ann", why="the dogs look right")
+    promoted = replace(words_of_ann, number=3, outcome="promoted", champion=3, against=1)
     assert workspace.store.ledger.append(promoted)
     for _ in range(2):
         follow_ledger(workspace.store, workspace.tracking)
