@@ -8,6 +8,7 @@ from tests.reference.commands import describe_commands, describe_shared_options
 from tests.reference.decisions import list_decisions
 from tests.reference.prometheus import list_prometheus_metrics
 from tests.reference.settings import list_settings
+from tests.reference.tracking import list_tracked_names
 from tests.servers import ROOT
 
 _PART = re.compile(r"(<!-- reference: (\w+)([^>]*?) -->\n).*?(<!-- /reference -->)", re.DOTALL)
@@ -18,6 +19,7 @@ PARTS: dict[str, Callable[[Sequence[str]], str]] = {
     "options": describe_shared_options,
     "prometheus": list_prometheus_metrics,
     "settings": list_settings,
+    "tracking": list_tracked_names,
 }
 
 

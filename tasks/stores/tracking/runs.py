@@ -103,7 +103,18 @@ def log_metrics(
 
 
 def read_tags(url: str, run_id: str) -> dict[str, str]:
-    """Read the tags of a run; none where there is no such run."""
+    """Read the tags of a run.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run.
+
+    Returns:
+        The texts by name; none where there is no such run.
+
+    Raises:
+        MlflowException: Any other failure, which ``mlflow_at`` turns into a PedigreeError.
+    """
     from mlflow.exceptions import MlflowException
 
     if has_known_layout(url):
