@@ -83,8 +83,7 @@ def write_report(data: RunData, challenger: Challenger, version: str, settings: 
     )
     files = {**_page(report, store), **_card(report, links[_DATA_CARD], settings), **_tables(report)}
     files |= _since_champion(report, former, store, settings.tracking.model) if former else {}
-    # The data card was written before its run: the run's copy gets links, the store's has none.
-    run_files = {f"evaluation/{name}": text for name, text in files.items()} | _data_card(report, store)
+    run_files = {f"evaluation/{name}": text for name, text in files.items()}
     tables = build_change_files(card) | build_rule_table(challenger.verdict.rules_to_dicts())
     runs.log_files(url, run_id, link_pages(run_files, links, _flow_run()) | draw_figures(report) | tables)
     pages = {name: links[path] for name, path in _PAGES.items() if path in links}
@@ -133,11 +132,6 @@ def _since_champion(report: EvaluationReport, former: Decision, store: Store, mo
 def _flow_run() -> str:
     address = build_flow_run_tags()["flow_run_url"]
     return "" if address == "none" else address
-
-
-def _data_card(report: EvaluationReport, store: Store) -> dict[str, bytes]:
-    page = store.data_cards.read_page(report.dataset.hash)
-    return {_DATA_CARD: page} if page else {}
 
 
 def _card(report: EvaluationReport, data_card: str, settings: schema.Settings) -> dict[str, bytes]:

@@ -9,10 +9,11 @@ from tasks.domain.registry.decisions import Decision, RegisteredVersion
 from tasks.domain.runs.mlflow_summary import build_verdict_tags, collect_dataset_metrics
 from tasks.domain.runs.mlflow_texts import DESCRIPTION, build_run_name, describe_run, describe_version, is_replaceable
 from tasks.promotion.draw_lineage import draw_lineage_of
+from tasks.reports.pages.run_links import CHANGES, LATER, TITLES, link_pages
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import describe_restore, lifecycle
-from tasks.stores.tracking.pages import run_route
+from tasks.stores.tracking.pages import file_page, run_route
 
 _FILES = {
     "the evaluation report": "evaluation/report.html",
@@ -113,11 +114,18 @@ def _tell_run(store: Store, tracking: schema.Tracking, decision: Decision, own: 
     tags = {**build_verdict_tags(own[-1]), DESCRIPTION: describe_run(own, report)}
     # Only the decision at the end of a retraining ends its run: one of a later day would make it last for days.
     if decision == own[0] and decision.decided_by_gate:
-        runs.log_files(url, run_id, store.manifests.files(decision.dataset))
+        runs.log_files(url, run_id, _dataset_files(store, tracking, decision))
         ended = int(datetime.fromisoformat(decision.time).timestamp() + 1) * 1000
         runs.finish(url, run_id, name, tags, collect_dataset_metrics(card), ended)
     else:
         runs.tag(url, run_id, {**tags, runs.NAME: name})
+
+
+def _dataset_files(store: Store, tracking: schema.Tracking, decision: Decision) -> dict[str, bytes]:
+    """Return the files of the dataset version; the run's copy of the data card leads to the other pages of the run."""
+    pages = [file for file in TITLES if file != LATER and (decision.against or file != CHANGES)]
+    addresses = {file: file_page(tracking.url, decision.run_id, file) for file in pages}
+    return link_pages(store.manifests.files(decision.dataset), addresses)
 
 
 def _version_tags(decision: Decision) -> dict[str, str]:

@@ -132,6 +132,9 @@ def test_mlflow_leads_from_the_champion_to_its_data(played: Played, pages: dict[
     card = Path(client.download_artifacts(second["run_id"], "evaluation/model-card.html")).read_text()
     assert ">2: promoted</b>" in card
     assert f">drawn-dogs version {second['model_version']}</b>" in card
+    # So was the data card, of which the run's copy leads to the other pages of the run.
+    data_card = Path(client.download_artifacts(second["run_id"], "dataset/card.html")).read_text()
+    assert all(f'title="{file}">' in data_card for file in shown if file.endswith(".html"))
 
 
 def test_the_version_is_described_for_machines(played: Played) -> None:

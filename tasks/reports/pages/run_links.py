@@ -6,13 +6,15 @@ from posixpath import dirname, relpath
 
 from tasks.reports.pages.template import render
 
+#: The page that a first model's run lacks, and the one that comes only while a model waits for a person.
+CHANGES, LATER = "evaluation/since-champion.html", "live/shadow.html"
 #: The title of each page by its file among the artifacts of a run, in the order in which people read them.
 TITLES = {
     "evaluation/report.html": "Evaluation report",
-    "evaluation/since-champion.html": "Changes since the champion",
+    CHANGES: "Changes since the champion",
     "evaluation/model-card.html": "Model card",
     "dataset/card.html": "Data card",
-    "live/shadow.html": "Live photographs",
+    LATER: "Live photographs",
 }
 # Each page has it where its links are to stand; page.html.j2 writes it.
 _PLACEHOLDER = b"<!-- pages of the run -->"

@@ -178,11 +178,6 @@ class DataCards:
         self.checksums.create(f"datasets/{name}/card.html", page.encode())
         return f"{self.objects.url.rstrip('/')}/datasets/{name}/card.html"
 
-    def read_page(self, name: str) -> bytes:
-        """Read the page of a dataset version's card; empty where its run died before it wrote one."""
-        key = f"datasets/{name}/card.html"
-        return self.objects.read(key) if any(self.objects.entries(key)) else b""
-
     def replace_page(self, name: str, page: str) -> None:
         """Write the page of a data card anew, where a picture on it was taken back.
 
