@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from configs.schema import Dataset
 from configs.servers import Serve
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.serving.drift import Comparison, Kind, PictureSample, Reference, compare_samples, find_drift
+from tasks.domain.serving.drift import Comparison, Kind, compare_samples, find_drift
 from tasks.domain.serving.drift_report import PictureFigures, describe_drift, describe_need, summarize_pictures
 from tasks.domain.serving.live_pictures import LiveImage, LiveSample, one_of_each_group, to_columns
-from tasks.domain.serving.look_space import LookSpace, cross_fit_looks, fit_look_space
+from tasks.domain.serving.look_space import Looks, LookSpace, cross_fit_looks, fit_look_space
 from tasks.service.explaining import Explainer
 from tasks.service.models.knowledge import Knowledge
 from tasks.service.models.served_model import Observation, ServedModel
@@ -63,16 +63,13 @@ class _Labelled:
 
     key: tuple[str, str, str]
     space: LookSpace
-    reference: Reference
+    looks: Looks
     figures: PictureFigures
 
     def compare(self, images: list[LiveImage], seed: int) -> Comparison:
         """Return how likely pictures differ as much by chance, in mixture and in look."""
-        sample = PictureSample(
-            np.stack([image.probabilities for image in images]),
-            self.space.look(np.stack([image.features for image in images])),
-        )
-        return compare_samples(self.reference, sample, seed)
+        live = self.space.look(np.stack([image.features for image in images]))
+        return compare_samples(self.looks, live, seed)
 
 
 @dataclass
@@ -216,11 +213,7 @@ def _look_at_labelled(model: ServedModel, knowledge: Knowledge, salt: bytes) -> 
         # Test images come before: they are looked at by the very space that live pictures are.
         few = np.random.default_rng(0).permutation(training.first)[: max(0, _MOST_LABELLED - len(test))]
         looks = looks.join(cross_fit_looks(training.features, training.truth, training.groups, few))
-    truth = np.array([numbers[image.label] for image in test], np.intp)
-    counts = np.bincount(np.concatenate([truth, training.truth[training.first]]), minlength=len(classes))
-    probabilities = np.stack([image.probabilities for image in test])
-    figures = summarize_pictures(classes, to_columns(test))
-    return _Labelled(knowledge.key, space, Reference(probabilities, truth, counts, looks), figures)
+    return _Labelled(knowledge.key, space, looks, summarize_pictures(classes, to_columns(test)))
 
 
 @dataclass(frozen=True)

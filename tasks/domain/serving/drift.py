@@ -1,12 +1,12 @@
 """Drift: whether live pictures differ from labelled ones, in the classes that people bring or in their look.
 
-Two figures tell the two apart. The *mixture* compares the mean probability of each class, which is the class's share as
-the model estimates it, with what it would be for pictures of the known classes in the shares in which people labelled
-them. The *look* is the energy distance of the features (Székely and Rizzo, "Energy statistics: a class of statistics
+Two figures tell the two apart. The *mixture* compares the mean posterior of each class, by the space of looks and not
+by the model: so training images count too, each looked at by a space that does not know it, and not the test images
+alone. The *look* is the energy distance of the features (Székely and Rizzo, "Energy statistics: a class of statistics
 based on distances", Journal of Statistical Planning and Inference 2013) less the mean of the nearest class, in units of
 the spread within classes: without the first the classes drown every other change, and without the second a few
-directions do in which all classes vary. Both hold for any model and features as long as pictures are independent: near
-duplicates must be left out of all samples.
+directions do in which all classes vary. Both hold for any features as long as pictures are independent: near duplicates
+must be left out of all samples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,40 +29,6 @@ _ROUNDS, _ROUNDS_AT_ONCE = 1999, 200
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class PictureSample:
-    """Live pictures that are compared, without near duplicates among them.
-
-    Attributes:
-        probabilities: Calibrated probabilities of shape (n_pictures, n_classes).
-        looks: Their looks.
-    """
-
-    probabilities: Floats
-    looks: Looks
-
-    def __len__(self) -> int:
-        """Count the pictures."""
-        return len(self.probabilities)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Labelled pictures that live ones are compared with, without near duplicates among them.
-
-    Attributes:
-        probabilities: Calibrated probabilities of test images, of shape (n_test, n_classes).
-        truth: The index of each one's class, of shape (n_test,).
-        labelled: How many labelled pictures of each class there are, also training images, of shape (n_classes,).
-        looks: The looks of test images and of training images.
-    """
-
-    probabilities: Floats
-    truth: Labels
-    labelled: Labels
-    looks: Looks
 
 
 @dataclass(frozen=True)
@@ -99,73 +65,46 @@ class Comparison:
         return bool(tail[together.strongest] <= RATE_OF_A_DAY)
 
 
-def join_samples(samples: Sequence[PictureSample]) -> PictureSample:
-    """Join samples, such as those of two days."""
-    first, *others = samples
-    looks = first.looks
-    for sample in others:
-        looks = looks.join(sample.looks)
-    return PictureSample(np.concatenate([sample.probabilities for sample in samples]), looks)
-
-
-def compare_samples(reference: Reference, live: PictureSample, seed: int) -> Comparison:
+def compare_samples(labelled: Looks, live: Looks, seed: int) -> Comparison:
     """Compute how likely live pictures differ as much from labelled ones by chance, in mixture and in look.
 
     Args:
-        reference: The labelled pictures.
-        live: Live pictures.
+        labelled: The looks of labelled pictures, without near duplicates among them.
+        live: Those of live pictures, likewise.
         seed: Seed of what is drawn.
 
     Returns:
         The comparison.
     """
     chance = np.random.default_rng(seed)
-    drawn = _draw_differences(reference, len(live), chance)
-    real = live.probabilities.mean(axis=0) - _expected(reference)
+    drawn = _draw_differences(labelled.posteriors, len(live.posteriors), chance)
+    real = live.posteriors.mean(axis=0) - labelled.posteriors.mean(axis=0)
     spread = drawn.std(axis=0)
     scale = np.where(spread > 0, spread, 1)
     strongest = int(np.abs(real / scale).argmax())
     largest = np.abs(drawn / scale).max(axis=1)
     p_values: dict[Kind, float] = {
         "mixture": _share(largest >= abs(real[strongest]) / scale[strongest] - 1e-9),
-        "look": _compare_looks(reference.looks, live.looks, chance),
+        "look": _compare_looks(labelled, live, chance),
     }
     at_least, at_most = ((1 + (sign * drawn >= sign * real - 1e-9).sum(axis=0)) / (_ROUNDS + 1) for sign in (1, -1))
     return Comparison(p_values, strongest, bool(real[strongest] > 0), at_least, at_most)
 
 
-def _weights(reference: Reference) -> tuple[Floats, Floats]:
-    """Return the share of each class that has test images, and with it the weight of each test image."""
-    tested = np.bincount(reference.truth, minlength=len(reference.labelled))
-    labelled = np.where(tested > 0, reference.labelled, 0)
-    shares = labelled / labelled.sum()
-    return shares, shares[reference.truth] / tested[reference.truth]
+def _draw_differences(labelled: Floats, live: int, chance: np.random.Generator) -> Floats:
+    """Draw by how much the mean posteriors of live and of labelled pictures differ by chance.
 
-
-def _expected(reference: Reference) -> Floats:
-    """Return the mean probability of each class that pictures like the labelled ones have."""
-    return np.asarray(_weights(reference)[1] @ reference.probabilities)
-
-
-def _draw_differences(reference: Reference, live: int, chance: np.random.Generator) -> Floats:
-    """Draw by how much mean probabilities differ by chance: that of live pictures, and what is known of labelled ones.
-
-    Labels say which share of pictures is of a class, and test images what the model says of pictures of that class.
-    Both are drawn anew from what is known (the bootstrap of Efron, "Bootstrap methods", Annals of Statistics 1979).
+    Both are drawn anew from labelled pictures (the bootstrap of Efron, "Bootstrap methods", Annals of Statistics 1979).
     Mixing labelled and live pictures, as a permutation does, would count a change of the mixture as chance.
 
     Returns:
         Differences of shape (n_rounds, n_classes).
     """
-    shares, weights = _weights(reference)
-    pictures = chance.multinomial(live, weights / weights.sum(), size=_ROUNDS) @ reference.probabilities / live
-    labelled = int(reference.labelled[shares > 0].sum())
-    drawn_shares = chance.multinomial(labelled, shares, size=_ROUNDS) / labelled
-    for label in np.flatnonzero(shares):
-        own = reference.probabilities[reference.truth == label]
-        drawn = chance.multinomial(len(own), np.full(len(own), 1 / len(own)), size=_ROUNDS) @ own / len(own)
-        pictures -= drawn_shares[:, [label]] * drawn
-    return np.asarray(pictures)
+    many = len(labelled)
+    even = np.full(many, 1 / many)
+    counts = (chance.multinomial(drawn, even, size=_ROUNDS) / drawn for drawn in (live, many))
+    pictures, reference = (shares @ labelled for shares in counts)
+    return np.asarray(pictures - reference)
 
 
 def _compare_looks(labelled: Looks, live: Looks, chance: np.random.Generator) -> float:

@@ -1,5 +1,7 @@
 """Where pictures are compared by their look: features less the class's mean, in units of the spread within classes.
 
+The same space says how likely a picture is of each class, as linear discriminant analysis does with equal frequencies
+(Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2009, section 4.3).
 Training images are looked at as well, each by a space that was fitted without it and its near duplicates. So there are
 as many pictures to compare live ones with as people have labelled, not as many as were kept for the test.
 """
@@ -9,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 # The directions that are scaled one by one; all others are scaled alike. More of them would take what training images
 # have in common by chance for a direction, so that others would seem to lie farther out.
@@ -31,14 +34,20 @@ class Looks(NamedTuple):
     Attributes:
         vectors: Their looks, of shape (n_pictures, width).
         nearest: The index of the class whose mean is the nearest to each, of shape (n_pictures,).
+        posteriors: How likely each picture is of each class, of shape (n_pictures, n_classes).
     """
 
     vectors: Vectors
     nearest: Labels
+    posteriors: Floats
 
     def join(self, other: "Looks") -> "Looks":
         """Return these looks, and others after them."""
-        return Looks(np.concatenate([self.vectors, other.vectors]), np.concatenate([self.nearest, other.nearest]))
+        return Looks(
+            np.concatenate([self.vectors, other.vectors]),
+            np.concatenate([self.nearest, other.nearest]),
+            np.concatenate([self.posteriors, other.posteriors]),
+        )
 
 
 @dataclass(frozen=True)
@@ -46,13 +55,15 @@ class LookSpace:
     """A space in which looks are compared.
 
     Attributes:
-        classes: The indices of the classes that have images, of shape (n_classes,).
-        means: The scaled mean features of each of them, of shape (n_classes, width).
+        n_classes: The number of classes, also of those without images.
+        classes: The indices of the classes that have images, of shape (n_means,).
+        means: The scaled mean features of each of them, of shape (n_means, width).
         directions: The directions in which pictures of a class vary most, of shape (width, n_directions).
         scales: By how much each of them is scaled, of shape (n_directions,).
         rest: By how much all others are scaled.
     """
 
+    n_classes: int
     classes: Labels
     means: Vectors
     directions: Vectors
@@ -69,9 +80,12 @@ class LookSpace:
             The looks.
         """
         scaled = _scale(features, self.directions, self.scales, self.rest)
-        distances = np.square(self.means).sum(axis=1) - 2 * scaled @ self.means.T
+        # Half the squared distance to each mean, less what all classes have in common.
+        distances = np.square(self.means).sum(axis=1) / 2 - scaled @ self.means.T
         nearest = distances.argmin(axis=1)
-        return Looks(scaled - self.means[nearest], self.classes[nearest])
+        posteriors = np.zeros((len(features), self.n_classes))
+        posteriors[:, self.classes] = softmax(-distances.astype(np.float64), axis=1)
+        return Looks(scaled - self.means[nearest], self.classes[nearest], posteriors)
 
 
 class _Moments(NamedTuple):
@@ -112,12 +126,17 @@ def cross_fit_looks(features: Vectors, truth: Labels, groups: Labels, rows: Labe
     """
     folds = np.random.default_rng(0).permutation(int(groups.max()) + 1)[groups] % _FOLDS
     whole = _sum_up(features, truth, int(truth.max()) + 1)
-    vectors, nearest = np.empty((len(rows), features.shape[1]), np.float32), np.empty(len(rows), np.intp)
+    looks = Looks(
+        np.empty((len(rows), features.shape[1]), np.float32),
+        np.empty(len(rows), np.intp),
+        np.empty((len(rows), len(whole.counts))),
+    )
     for inside in np.unique(folds[rows]).tolist():
         part = _sum_up(features[folds == inside], truth[folds == inside], len(whole.counts))
         held = folds[rows] == inside
-        vectors[held], nearest[held] = _fit(whole.without(part)).look(features[rows[held]])
-    return Looks(vectors, nearest)
+        outside = _fit(whole.without(part)).look(features[rows[held]])
+        looks.vectors[held], looks.nearest[held], looks.posteriors[held] = outside
+    return looks
 
 
 def _sum_up(features: Vectors, truth: Labels, classes: int) -> _Moments:
@@ -139,7 +158,7 @@ def _fit(moments: _Moments) -> LookSpace:
     left = max(float(np.trace(covariance) - variances.sum()), 0) / max(width - many, 1)
     scales, rest = 1 / np.sqrt(variances + added), float(1 / np.sqrt(left + added))
     plain = directions.astype(np.float32), scales.astype(np.float32), rest
-    return LookSpace(classes, _scale(means.astype(np.float32), *plain), *plain)
+    return LookSpace(len(moments.counts), classes, _scale(means.astype(np.float32), *plain), *plain)
 
 
 def _largest(covariance: Floats, many: int) -> tuple[Floats, Floats]:

@@ -6,23 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.domain.serving.drift import (
-    RATE,
-    Comparison,
-    Kind,
-    PictureSample,
-    Reference,
-    compare_samples,
-    find_drift,
-    join_samples,
-)
-from tasks.domain.serving.look_space import cross_fit_looks, fit_look_space
+from tasks.domain.serving.drift import RATE, Comparison, Kind, compare_samples, find_drift
+from tasks.domain.serving.look_space import Looks, cross_fit_looks, fit_look_space
 
 _WIDTH, _CLASSES, _DAY = 12, 4, 100
 
 
 class _World:
-    """Classes as clouds of features, and a model that knows them as well as can be known."""
+    """Classes as clouds of features."""
 
     def __init__(self, seed: int) -> None:
         self.chance = np.random.default_rng(seed)
@@ -32,11 +23,8 @@ class _World:
         truth = self.draw_truth(400)
         features = self.draw(truth)
         self.space = fit_look_space(features, truth)
-        tested = self.draw_truth(160)
-        test, rows = self.sample(tested), np.arange(len(truth))
-        labelled = np.bincount(np.concatenate([truth, tested]), minlength=_CLASSES)
-        looks = test.looks.join(cross_fit_looks(features, truth, rows, rows))
-        self.reference = Reference(test.probabilities, tested, labelled, looks)
+        rows = np.arange(len(truth))
+        self.labelled = self.look(self.draw_truth(160)).join(cross_fit_looks(features, truth, rows, rows))
 
     def draw_truth(self, pictures: int, weights: tuple[float, ...] = (0.25,) * _CLASSES) -> NDArray[np.intp]:
         return self.chance.choice(_CLASSES, pictures, p=weights).astype(np.intp)
@@ -46,17 +34,13 @@ class _World:
             np.float32
         )
 
-    def sample(self, truth: NDArray[np.intp], shift: float = 0.0) -> PictureSample:
-        features = self.draw(truth) + np.float32(shift)
-        logits = -np.square(features[:, None] - self.centers).sum(axis=2) / 2
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities = powers / powers.sum(axis=1, keepdims=True)
-        return PictureSample(probabilities, self.space.look(features))
+    def look(self, truth: NDArray[np.intp], shift: float = 0.0) -> Looks:
+        return self.space.look(self.draw(truth) + np.float32(shift))
 
     def judge(self, weights: tuple[float, ...] = (0.25,) * _CLASSES, shift: float = 0.0) -> tuple[Kind, ...]:
-        days = [self.sample(self.draw_truth(_DAY, weights), shift) for _ in range(2)]
-        alone = [compare_samples(self.reference, day, seed=0) for day in days]
-        return find_drift(compare_samples(self.reference, join_samples(days), seed=0), alone)
+        days = [self.look(self.draw_truth(_DAY, weights), shift) for _ in range(2)]
+        alone = [compare_samples(self.labelled, day, seed=0) for day in days]
+        return find_drift(compare_samples(self.labelled, days[0].join(days[1]), seed=0), alone)
 
 
 def test_a_quiet_world_raises_nothing_and_a_change_is_named() -> None:
@@ -72,7 +56,7 @@ def test_p_values_are_those_of_chance() -> None:
     figures = []
     for seed in range(30):
         world = _World(seed)
-        figures.append(compare_samples(world.reference, world.sample(world.draw_truth(40)), seed).p_values)
+        figures.append(compare_samples(world.labelled, world.look(world.draw_truth(40)), seed).p_values)
     for kind in ("mixture", "look"):
         assert sum(figure[kind] <= 0.1 for figure in figures) / len(figures) == pytest.approx(0.1, abs=0.14)
 
@@ -80,7 +64,7 @@ def test_p_values_are_those_of_chance() -> None:
 def test_the_look_is_blind_to_the_mixture() -> None:
     """Were there only pictures of one class, their look would be compared with that class alone."""
     world = _World(3)
-    figures = compare_samples(world.reference, world.sample(world.draw_truth(_DAY, (1, 0, 0, 0))), seed=1)
+    figures = compare_samples(world.labelled, world.look(world.draw_truth(_DAY, (1, 0, 0, 0))), seed=1)
     assert figures.p_values["mixture"] <= RATE
     assert figures.p_values["look"] > 0.01
     assert (figures.strongest, figures.rises) == (0, True)
@@ -89,8 +73,8 @@ def test_the_look_is_blind_to_the_mixture() -> None:
 def test_the_same_pictures_give_the_same_figures() -> None:
     """Chance is seeded: a day that is judged again is judged alike."""
     world = _World(5)
-    day = world.sample(world.draw_truth(_DAY))
-    first, second = (compare_samples(world.reference, day, seed=7) for _ in "ab")
+    day = world.look(world.draw_truth(_DAY))
+    first, second = (compare_samples(world.labelled, day, seed=7) for _ in "ab")
     assert first.p_values == second.p_values
     assert first.at_least.tolist() == second.at_least.tolist()
 

@@ -28,6 +28,16 @@ def test_a_picture_is_compared_with_the_nearest_class() -> None:
         assert np.abs(looks.vectors[looks.nearest == label].mean(axis=0)).max() < 0.2
 
 
+def test_posteriors_are_probabilities_of_the_classes_that_have_images() -> None:
+    """They add up to one, the nearest class has the largest, and a class without images has none."""
+    features, truth = _draw(300, 5)
+    looks = fit_look_space(features, np.where(truth == 2, 4, truth)).look(features)
+    assert looks.posteriors.shape == (300, 5)
+    assert looks.posteriors.sum(axis=1) == pytest.approx(1)
+    assert looks.posteriors[:, [2, 3]].max() == 0
+    assert (looks.posteriors.argmax(axis=1) == looks.nearest).all()
+
+
 def test_directions_weigh_by_their_spread() -> None:
     """A direction in which pictures of a class vary much counts less than before, and none counts without bound."""
     features, truth = _draw(2000, 1)
