@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.domain.serving.drift import RATE, Comparison, Kind, compare_samples, find_drift
+from tasks.domain.serving.drift import LIMITS, Comparison, Kind, compare_samples, find_drift
 from tasks.domain.serving.look_space import Looks, cross_fit_looks, fit_look_space
 
 _WIDTH, _CLASSES, _DAY = 12, 4, 100
@@ -65,7 +65,7 @@ def test_the_look_is_blind_to_the_mixture() -> None:
     """Were there only pictures of one class, their look would be compared with that class alone."""
     world = _World(3)
     figures = compare_samples(world.labelled, world.look(world.draw_truth(_DAY, (1, 0, 0, 0))), seed=1)
-    assert figures.p_values["mixture"] <= RATE
+    assert figures.p_values["mixture"] <= LIMITS["mixture"]
     assert figures.p_values["look"] > 0.01
     assert (figures.strongest, figures.rises) == (0, True)
 
@@ -84,16 +84,17 @@ def test_the_same_pictures_give_the_same_figures() -> None:
     [
         ((1, 0.0003), ((1, 0.01), (1, 0.01)), ("look",)),
         ((1, 0.0003), ((1, 0.01), (1, 0.2)), ()),  # One day alone.
-        ((1, 0.0008), ((1, 0.01), (1, 0.01)), ()),  # Of two figures one is beyond that by chance.
+        ((1, 0.003), ((1, 0.01), (1, 0.01)), ()),
+        ((0.001, 1), ((0.01, 1), (0.01, 1)), ()),  # The mixture's p values come out too small.
         ((0.0003, 0.0003), ((0.01, 0.01), (0.01, 0.01)), ("look",)),  # The mixture follows from the look.
-        ((0.0003, 0.0008), ((0.01, 0.01), (0.01, 0.01)), ("mixture",)),  # The look follows from the mixture.
+        ((0.0003, 0.01), ((0.01, 0.1), (0.01, 0.1)), ("mixture",)),
         ((0.0003, 0.5), ((0.01, 0.5), (0.01, 0.5)), ("mixture",)),
     ],
 )
 def test_drift_is_what_two_days_show_together(
     together: tuple[float, float], days: tuple[tuple[float, float], ...], expected: tuple[str, ...]
 ) -> None:
-    """Both days together must show it beyond chance by Holm's method, and each of them alone must lean that way."""
+    """Both days together must show it beyond chance, and each of them alone must lean that way."""
     named = [_comparison(mixture, look) for mixture, look in (together, *days)]
     assert find_drift(named[0], named[1:]) == expected
 
