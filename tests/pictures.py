@@ -117,10 +117,9 @@ def show_summary(page: "Page", demo: Demo) -> None:
 
 
 def show_mlflow_runs(page: "Page", demo: Demo) -> None:
-    """Open the saved view of the experiment."""
-    page.goto(
-        f"{demo.servers['mlflow']}/#/experiments/{_experiment(page, demo)}/runs?viewStateShareKey=pedigree-nights"
-    )
+    """Open the saved view of the experiment, among the pages for training."""
+    view = "workflowType=machine_learning&viewStateShareKey=pedigree-nights"
+    page.goto(f"{demo.servers['mlflow']}/#/experiments/{_experiment(page, demo)}/runs?{view}")
     page.get_by_text("rejected").first.wait_for(timeout=_PATIENCE)
 
 
