@@ -124,16 +124,22 @@ def show_mlflow_runs(page: "Page", demo: Demo) -> None:
 
 
 def show_two_runs(page: "Page", demo: Demo) -> None:
-    """Compare the second run with the third, and show what differs."""
+    """Compare the second run with the third, and show which answers flipped."""
     runs = json.dumps([run["run_id"] for run in demo.runs[1:3]])
     experiments = json.dumps([_experiment(page, demo)])
     page.goto(f"{demo.servers['mlflow']}/#/compare-runs?runs={runs}&experiments={experiments}")
-    switches = page.get_by_role("switch")
-    switches.nth(2).wait_for(timeout=_PATIENCE)
-    for number in range(3):
-        switches.nth(number).click()
-    for section in ("Visualizations", "Artifacts"):
-        page.get_by_text(section, exact=True).first.click()
+    page.get_by_text("Run details", exact=True).first.wait_for(timeout=_PATIENCE)
+    _close_assistant(page)
+    for section in ("Visualizations", "Run details", "Parameters", "Metrics"):
+        page.get_by_text(section, exact=True).first.click(timeout=_PATIENCE)
+    page.get_by_text("answers.md", exact=True).first.click(timeout=_PATIENCE)
+    page.get_by_text("Nothing is wrong or flipped").first.wait_for(timeout=_PATIENCE)
+
+
+def _close_assistant(page: "Page") -> None:
+    if page.locator(_ASSISTANT).count():
+        page.locator(_ASSISTANT).first.click()
+        page.locator(_ASSISTANT).first.wait_for(state="hidden")
 
 
 def _experiment(page: "Page", demo: Demo) -> str:
@@ -151,7 +157,7 @@ SCREENS = {
     "card.png": Screen((1000, 1370), show_card),
     "evaluation.png": Screen((1000, 1250), show_evaluation),
     "mlflow-runs.png": Screen((1900, 720), show_mlflow_runs),
-    "mlflow-two-runs.png": Screen((1280, 1400), show_two_runs, part=(200, 0, 1280, 1400)),
+    "mlflow-two-runs.png": Screen((1600, 900), show_two_runs),
     "run-form.png": Screen((1100, 1400), show_form),
     "run-summary.png": Screen((1280, 1500), show_summary),
     "runs-list.png": Screen((1280, 1400), show_runs, part=(256, 600, 1280, 1400)),
@@ -212,9 +218,7 @@ def take(page: "Page", screen: Screen, demo: Demo, file: Path) -> None:
     # Pages that ask their server again and again are never idle.
     with suppress(PlaywrightTimeoutError):
         page.wait_for_load_state("networkidle", timeout=_IDLE)
-    if page.locator(_ASSISTANT).count():
-        page.locator(_ASSISTANT).first.click()
-        page.locator(_ASSISTANT).first.wait_for(state="hidden")
+    _close_assistant(page)
     picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
     picture.convert("RGB").crop(screen.part).quantize(256).save(file, "PNG", optimize=True)
 
