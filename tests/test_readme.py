@@ -16,6 +16,13 @@ def test_the_readme_is_read_in_minutes() -> None:
     assert all(f"\n{command} " in text for command in ("make demo", "make check", "make test"))
 
 
+def test_the_readme_explains_its_words() -> None:
+    """Whoever has read the README alone can say what a slice, a gate, a ledger and a hold are."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    words = re.findall(r"^- (?:A|The) \*\*(\w+)\*\* is ", text, re.MULTILINE)
+    assert words == ["slice", "gate", "ledger", "hold"]
+
+
 def test_every_package_is_described() -> None:
     """Each package of the code is on the page of modules, and the page names no other."""
     packages = {
