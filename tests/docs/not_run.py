@@ -72,6 +72,11 @@ NOT_RUN = (
     NotRun(r"for file in images/", _DOWNLOAD),
     NotRun(r"(\.venv/bin/)?python -m tests\.benchmarks\.", _HOURS),
     NotRun(r"\.venv/bin/uv pip install", "it changes the environment in which the tests run"),
+    NotRun(
+        "pedigree model export|pip install -r requirements.txt|python predict.py",
+        "it writes ONNX by TensorFlow, and the rest runs in the folder that it makes",
+        "tests/tasks/exporting/test_export_model.py::test_it_answers_photographs_as_evaluated_where_this_project_is_not",
+    ),
     NotRun("kubectl ", _CLUSTER, "tests/infra/orchestration/test_deployments.py::test_the_kubernetes_pool_is_whole"),
     NotRun(
         "docker build",
