@@ -75,15 +75,15 @@ def indented(page: str) -> Iterator[Block]:
 
 def commands(block: Block) -> Iterator[str]:
     """Take a block of shell apart: a command ends with its line, unless a quote or a backslash goes on."""
-    begun = ""
+    command = ""
     for line in block.text.splitlines():
-        begun = f"{begun}\n{line}" if begun else line
-        if begun.endswith("\\") or not _is_closed(begun):
+        command = f"{command}\n{line}" if command else line
+        if command.endswith("\\") or not _is_closed(command):
             continue
-        if shlex.split(begun, comments=True):
-            yield begun
-        begun = ""
-    assert not begun, f"{block}: a quote is not closed"
+        if shlex.split(command, comments=True):
+            yield command
+        command = ""
+    assert not command, f"{block}: a quote is not closed"
 
 
 def _is_closed(text: str) -> bool:

@@ -92,11 +92,11 @@ class Sandbox:
 
     def _shell(self, command: str, environment: dict[str, str]) -> None:
         """Run a command by Bash, and keep what it exports for the page's next ones."""
-        kept = self.folder / "environment"
+        exports = self.folder / "environment"
         # An answer of 400 or more is a failure, which curl alone does not say.
         before = 'set -euo pipefail; curl() { command curl --fail-with-body "$@"; }'
         done = subprocess.run(  # noqa: S603 - commands of our own pages
-            ["bash", "-c", f"{before}\n{command}\nenv -0 > '{kept}'"],  # noqa: S607
+            ["bash", "-c", f"{before}\n{command}\nenv -0 > '{exports}'"],  # noqa: S607
             capture_output=True,
             text=True,
             check=False,
@@ -104,7 +104,7 @@ class Sandbox:
             timeout=120,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        after = dict(line.split("=", 1) for line in kept.read_text().split("\0") if "=" in line)
+        after = dict(line.split("=", 1) for line in exports.read_text().split("\0") if "=" in line)
         environment |= {name: value for name, value in after.items() if os.environ.get(name) != value}
         if '"id"' in done.stdout and SERVICE not in done.stdout:
             self.answered["id"] = json.loads(done.stdout).get("id", "")

@@ -44,8 +44,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, _prefect: PrefectServer) -
         patch.setenv("PREFECT_API_URL", _prefect.api_url)
         patch.setenv("PEDIGREE_HOME", str(folder / ".pedigree"))
         patch.chdir(folder)
-        with make_sandbox(folder, _prefect.api_url) as made:
-            yield made
+        with make_sandbox(folder, _prefect.api_url) as checkout:
+            yield checkout
 
 
 @pytest.mark.parametrize("page", pages())
@@ -120,9 +120,9 @@ def _find(words: list[str]) -> tuple[Any, str, list[str]]:
         name, *words = words
         command = group.commands[name]
         if not hasattr(command, "commands"):
-            known = {option for parameter in command.params for option in parameter.opts}
+            options_of_command = {option for parameter in command.params for option in parameter.opts}
             options = {word.partition("=")[0] for word in words if word.startswith("-")} - {"--help"}
-            assert options <= known, f"{name} knows no {options - known}"
+            assert options <= options_of_command, f"{name} knows no {options - options_of_command}"
             return group, name, words
         group = command
     assert not words or words[0].startswith("-"), f"there is no command {words}"
