@@ -61,7 +61,7 @@ def shuffled(photographs: Path, target: Path) -> Path:
 
 @pytest.mark.timeout(900)
 def test_the_demo_comes_out_the_same_three_times(tmp_path: Path, prefect_server: PrefectServer) -> None:
-    """Two processes, on all cores and on one, and a shuffled copy give the same data, weights and figures, bit for bit.
+    """Two processes give the same data, weights and figures, bit for bit: one on one core, from a shuffled copy.
 
     So does making the first model again from its original bytes alone.
     """
@@ -70,8 +70,7 @@ def test_the_demo_comes_out_the_same_three_times(tmp_path: Path, prefect_server:
     place_photographs(photographs, STORY[0])
     runs = {
         "first": run(tmp_path / "first", photographs, 64),
-        "again, on one core": run(tmp_path / "again", photographs, 1),
-        "shuffled copy": run(tmp_path / "shuffled", shuffled(photographs, tmp_path / "copy"), 64),
+        "shuffled, one core": run(tmp_path / "shuffled", shuffled(photographs, tmp_path / "copy"), 1),
     }
     for name, outcome in runs.items():
         hashes = "  ".join(f"{part} {outcome[part][:16]}" for part in ("dataset", "backbone", "head"))

@@ -60,6 +60,8 @@ def running(home: Path, settings: Settings) -> Iterator[Running]:
         patch.setattr(servers, "PREFECT_PORT", prefect.getsockname()[1])
         patch.setattr(servers, "MLFLOW_PORT", mlflow.getsockname()[1])
         patch.setenv("AWS_ACCESS_KEY_ID", "handed down")
+        # The worker looks for runs every ten seconds unless it is told otherwise.
+        patch.setenv("PREFECT_WORKER_QUERY_SECONDS", "1")
         try:
             status = stack.up(home, settings)
             api = f"{address(status, 'Prefect')}/api"

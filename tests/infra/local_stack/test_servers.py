@@ -73,6 +73,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         # MLflow's port must be known before: a run's settings name it.
         patch.setattr(servers, "MLFLOW_PORT", port)
         patch.setattr(servers, "PREFECT_PORT", free_port())
+        # The worker looks for runs every ten seconds unless it is told otherwise.
+        patch.setenv("PREFECT_WORKER_QUERY_SECONDS", "1")
         file = folder / "settings.yaml"
         file.write_text(json.dumps(_settings(folder, database, port)))
         try:
