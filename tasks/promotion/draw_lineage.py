@@ -8,7 +8,7 @@ from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.registry.decisions import Decision
 from tasks.reports.pages.lineage import PAGES, Lineage, draw_lineage
 from tasks.stores.store import Store
-from tasks.stores.tracking import run_contents, runs
+from tasks.stores.tracking import run_contents
 from tasks.stores.tracking.pages import file_page
 
 _DATA_CARD, _CHANGES = "dataset/card.html", "evaluation/since-champion.html"
@@ -28,7 +28,9 @@ def draw_lineage_of(store: Store, tracking: schema.Tracking, decision: Decision)
     entries = store.ledger.entries()
     lineage = _trace(store, tracking, decision, entries)
     drawn = {file: draw_lineage(page, file, lineage) for file, page in pages.items()}
-    runs.log_files(tracking.url, decision.run_id, {file: page for file, page in drawn.items() if page != pages[file]})
+    changed = {file: page for file, page in drawn.items() if page != pages[file]}
+    if changed:
+        run_contents.replace_files(tracking.url, decision.run_id, changed)
 
 
 def _trace(store: Store, tracking: schema.Tracking, decision: Decision, entries: Sequence[Decision]) -> Lineage:

@@ -23,6 +23,8 @@ _HAS_VERSION = """SELECT 1 FROM model_versions WHERE workspace = 'default' AND n
 _SOURCE = "SELECT source FROM model_versions WHERE workspace = 'default' AND name = ? AND version = ?"
 _OPEN_RUNS = """SELECT 1 FROM runs JOIN experiments USING (experiment_id)
     WHERE experiments.name = ? AND runs.status = 'RUNNING' AND runs.lifecycle_stage = 'active'"""
+_ARTIFACTS = "SELECT artifact_uri FROM runs WHERE run_uuid = ?"
+_PARAMETERS = "SELECT key, value FROM params WHERE run_uuid = ?"
 _EXPERIMENT = "SELECT experiment_id FROM runs WHERE run_uuid = ?"
 _IS_ACTIVE = "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
 _ALIASES = "SELECT alias, version FROM registered_model_aliases WHERE workspace = 'default' AND name = ?"
@@ -169,6 +171,17 @@ class EmbeddedRegistry:
         """Return the tags of a run; none where there is no such run."""
         with self._reading() as database:
             return dict(database.execute(_RUN_TAGS, (run_id,)).fetchall())
+
+    def run_parameters(self, run_id: str) -> dict[str, str]:
+        """Return the parameters of a run; none where there is no such run."""
+        with self._reading() as database:
+            return dict(database.execute(_PARAMETERS, (run_id,)).fetchall())
+
+    def run_files(self, run_id: str) -> str:
+        """Return the address of a run's files; empty where there is no such run."""
+        with self._reading() as database:
+            row = database.execute(_ARTIFACTS, (run_id,)).fetchone()
+        return str(row[0]) if row else ""
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

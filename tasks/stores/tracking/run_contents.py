@@ -1,10 +1,15 @@
 """What a run in MLflow holds that was written before: single files, its settings, and where it is in Prefect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
 
+from tasks.stores.files.export_folder import write_file
 from tasks.stores.tracking.client import NO_SUCH_RUN, mlflow_at
+from tasks.stores.tracking.database import has_known_layout
+from tasks.stores.tracking.embedded_registry import EmbeddedRegistry
+from tasks.stores.tracking.runs import log_files
 
 
 def read_named_files(url: str, run_id: str, names: Sequence[str]) -> dict[str, bytes]:
@@ -21,6 +26,9 @@ def read_named_files(url: str, run_id: str, names: Sequence[str]) -> dict[str, b
     Raises:
         MlflowException: Any other failure than a missing run, which ``mlflow_at`` turns into a PedigreeError.
     """
+    folder = _local_folder(url, run_id)
+    if folder is not None:
+        return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     from mlflow.exceptions import MlflowException
 
     files = {}
@@ -51,7 +59,39 @@ def read_settings(url: str, run_id: str) -> tuple[dict[str, str], str]:
     Returns:
         The settings by name, and the address; empty where the run had no page.
     """
-    with mlflow_at(url) as client:
-        data = client.get_run(run_id).data
-    page = data.tags.get("pedigree.flow_run_url", "")
-    return dict(data.params), page if page.startswith("http") else ""
+    if has_known_layout(url):
+        registry = EmbeddedRegistry(url)
+        parameters, tags = registry.run_parameters(run_id), registry.run_tags(run_id)
+    else:
+        with mlflow_at(url) as client:
+            data = client.get_run(run_id).data
+        parameters, tags = dict(data.params), data.tags
+    page = tags.get("pedigree.flow_run_url", "")
+    return parameters, page if page.startswith("http") else ""
+
+
+def replace_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
+    """Write files of a run anew.
+
+    Args:
+        url: MLflow's address.
+        run_id: The run, which has these files.
+        files: The bytes of each file by its name.
+    """
+    folder = _local_folder(url, run_id)
+    if folder is None:
+        log_files(url, run_id, files)
+        return
+    for name, data in files.items():
+        write_file(folder / name, data)
+
+
+def _local_folder(url: str, run_id: str) -> Path | None:
+    """Return where the files of a run of an embedded MLflow are; None where MLflow has to be asked.
+
+    MLflow takes seconds to import, in which a person waits for a decision to be shown.
+    """
+    if not has_known_layout(url):
+        return None
+    address = urlsplit(EmbeddedRegistry(url).run_files(run_id))
+    return Path(unquote(address.path)) if address.path and address.scheme in {"", "file"} else None
