@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import time_ns
+from urllib.parse import unquote, urlsplit
 
 from configs.errors import PedigreeError, ServiceUnavailableError
 from configs.visible_text import shown
@@ -177,11 +179,12 @@ class EmbeddedRegistry:
         with self._reading() as database:
             return dict(database.execute(_PARAMETERS, (run_id,)).fetchall())
 
-    def run_files(self, run_id: str) -> str:
-        """Return the address of a run's files; empty where there is no such run."""
+    def run_folder(self, run_id: str) -> Path | None:
+        """Return where the files of a run are; None where they are not on this machine, or there is no such run."""
         with self._reading() as database:
             row = database.execute(_ARTIFACTS, (run_id,)).fetchone()
-        return str(row[0]) if row else ""
+        address = urlsplit(row[0] if row else "")
+        return Path(unquote(address.path)) if address.path and address.scheme in {"", "file"} else None
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

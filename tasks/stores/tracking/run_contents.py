@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import unquote, urlsplit
 
 from tasks.stores.files.export_folder import write_file
 from tasks.stores.tracking.client import NO_SUCH_RUN, mlflow_at
@@ -26,7 +25,7 @@ def read_named_files(url: str, run_id: str, names: Sequence[str]) -> dict[str, b
     Raises:
         MlflowException: Any other failure than a missing run, which ``mlflow_at`` turns into a PedigreeError.
     """
-    folder = _local_folder(url, run_id)
+    folder = EmbeddedRegistry(url).run_folder(run_id) if has_known_layout(url) else None
     if folder is not None:
         return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     from mlflow.exceptions import MlflowException
@@ -78,20 +77,9 @@ def replace_files(url: str, run_id: str, files: Mapping[str, bytes]) -> None:
         run_id: The run, which has these files.
         files: The bytes of each file by its name.
     """
-    folder = _local_folder(url, run_id)
+    folder = EmbeddedRegistry(url).run_folder(run_id) if has_known_layout(url) else None
     if folder is None:
         log_files(url, run_id, files)
         return
     for name, data in files.items():
         write_file(folder / name, data)
-
-
-def _local_folder(url: str, run_id: str) -> Path | None:
-    """Return where the files of a run of an embedded MLflow are; None where MLflow has to be asked.
-
-    MLflow takes seconds to import, in which a person waits for a decision to be shown.
-    """
-    if not has_known_layout(url):
-        return None
-    address = urlsplit(EmbeddedRegistry(url).run_files(run_id))
-    return Path(unquote(address.path)) if address.path and address.scheme in {"", "file"} else None

@@ -115,10 +115,10 @@ def read_tags(url: str, run_id: str) -> dict[str, str]:
     Raises:
         MlflowException: Any other failure, which ``mlflow_at`` turns into a PedigreeError.
     """
-    from mlflow.exceptions import MlflowException
-
     if has_known_layout(url):
         return EmbeddedRegistry(url).run_tags(run_id)
+    from mlflow.exceptions import MlflowException
+
     with mlflow_at(url) as client:
         try:
             return dict(client.get_run(run_id).data.tags)
@@ -197,6 +197,10 @@ def read_files(url: str, run_id: str, folder: str) -> dict[str, bytes]:
     Raises:
         MlflowException: Any other failure, which ``mlflow_at`` turns into a PedigreeError.
     """
+    local = EmbeddedRegistry(url).run_folder(run_id) if has_known_layout(url) else None
+    if local is not None:
+        paths = [path for path in sorted((local / folder).glob("*")) if path.is_file()]
+        return {path.relative_to(local).as_posix(): path.read_bytes() for path in paths}
     from mlflow.exceptions import MlflowException
 
     with mlflow_at(url) as client, TemporaryDirectory() as place:
