@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.servers import ROOT
 from tests.reference.commands import COMMANDS
+from tests.servers import ROOT
 
 _FORMS = [path for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if path.name != "config.yml"]
 _TYPES = {"markdown", "input", "textarea", "dropdown", "checkboxes"}
