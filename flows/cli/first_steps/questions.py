@@ -88,9 +88,12 @@ def suggest_labels(source: str) -> str:
 def _answer(
     given: Given, option: str, question: str, default: str, check: Callable[[str], str] = lambda _text: ""
 ) -> str:
-    """Return an answer; one that looks wrong is asked again, and taken where it is given a second time."""
+    """Return an answer; one that looks wrong is asked again, and taken the second time, or where nobody is asked."""
     if option or given.defaults:
-        return option or default
+        text = option or default
+        if problem := check(text):
+            sys.stderr.write(f"{problem} The settings file names it all the same.\n")
+        return text
     former = ""
     while True:
         sys.stderr.write(f"{question} [{default}] ")

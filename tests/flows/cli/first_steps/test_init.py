@@ -34,6 +34,17 @@ def test_one_command_writes_settings_and_never_overwrites(tmp_path: Path, monkey
     assert not (tmp_path / "elsewhere.yaml").exists()
 
 
+def test_a_source_that_is_not_there_is_told_where_nobody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings file is written all the same: photographs may come later."""
+    monkeypatch.setenv("PEDIGREE_HOME", str(tmp_path / "home"))
+    done = pedigree("init", str(tmp_path / "settings.yaml"), "--yes", "--source", str(tmp_path / "photos"))
+    assert done.returncode == 0
+    assert f"There is no folder {tmp_path}/photos" in done.stderr
+    assert read_settings(tmp_path / "settings.yaml").source.url == str(tmp_path / "photos")
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [("--labels", "by magic", "says no way to label"), ("--source", "s3://ann:hush@dogs", "holds a password")],
