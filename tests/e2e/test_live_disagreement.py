@@ -80,7 +80,7 @@ def test_a_challenger_serves_once_enough_live_answers_are_known(settings: Path, 
     _draw(tmp_path / "photos", range(16, 22))
     waiting = _retrain(settings)
     assert (waiting["status"], waiting["model_version"]) == ("needs-approval", "2")
-    _draw(tmp_path / "live", range(30, 30 + _ANSWERS))
+    _draw(tmp_path / "live", range(30, 30 + _ANSWERS // 2))
     with _service(settings) as client:
         wait_until(lambda: client.get("/v1/shadow").status_code == 200, 60, "the challenger", pause=0.05)
         for file in sorted((tmp_path / "live").rglob("*.png")):
