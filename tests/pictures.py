@@ -245,6 +245,7 @@ def look(demo: Demo, folder: Path) -> None:
         folder: Where they are written.
     """
     schemes: tuple[Scheme, ...] = ("light", "dark")
+    folder.mkdir(parents=True, exist_ok=True)
     with logged_in(demo) as page:
         for (name, screen), width, scheme in product(SCREENS.items(), (1280, 390), schemes):
             file = folder / f"{Path(name).stem}-{width}-{scheme}.png"
