@@ -202,7 +202,7 @@ def logged_in(demo: Demo) -> Iterator["Page"]:
         yield page
 
 
-def take(page: "Page", screen: Screen, demo: Demo, file: Path) -> None:
+def take(page: "Page", screen: Screen, demo: Demo, file: Path, width: int | None = None) -> None:
     """Write a picture of a screen, in 256 colours.
 
     Args:
@@ -210,15 +210,17 @@ def take(page: "Page", screen: Screen, demo: Demo, file: Path) -> None:
         screen: The page, and how large the window is.
         demo: The demo that it shows.
         file: The picture.
+        width: To how many pixels the window is narrowed once the page is there; None leaves it as it is.
     """
-    width, height = screen.size
-    page.set_viewport_size({"width": width, "height": height})
+    page.set_viewport_size({"width": screen.size[0], "height": screen.size[1]})
     page.emulate_media(color_scheme=screen.scheme)
     screen.show(page, demo)
     # Pages that ask their server again and again are never idle.
     with suppress(PlaywrightTimeoutError):
         page.wait_for_load_state("networkidle", timeout=_IDLE)
     _close_assistant(page)
+    if width:
+        page.set_viewport_size({"width": width, "height": screen.size[1]})
     picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
     picture.convert("RGB").crop(screen.part).quantize(256).save(file, "PNG", optimize=True)
 
@@ -249,7 +251,8 @@ def look(demo: Demo, folder: Path) -> None:
     with logged_in(demo) as page:
         for (name, screen), width, scheme in product(SCREENS.items(), (1280, 390), schemes):
             file = folder / f"{Path(name).stem}-{width}-{scheme}.png"
-            take(page, Screen((width, 1600), screen.show, scheme), demo, file)
+            # MLflow and Prefect cannot be led to a page by clicks in a window as narrow as a telephone's.
+            take(page, Screen((1280, 1600), screen.show, scheme), demo, file, width)
 
 
 def _pedigree(home: Path, *words: str) -> str:
