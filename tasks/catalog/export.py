@@ -66,9 +66,9 @@ def checkout(store: Store, word: str, target: Path, progress: Progress) -> Expor
 
 
 def _name_dataset(store: Store, version: str) -> str:
-    """Return how people call a dataset version, by its card; empty where its run died before it wrote one."""
-    card = store.data_cards.read(version)
-    return name_dataset(card) if card else ""
+    """Return how people call a dataset version, by its card; empty where there is none, or it tells no time."""
+    card = store.data_cards.read(version) or {}
+    return name_dataset(card) if "written" in card else ""
 
 
 def write_report(store: Store, compared: VersionComparison, page: Path, progress: Progress) -> None:

@@ -23,7 +23,7 @@ from tests.docs.blocks import (
 )
 from tests.docs.not_run import NOT_RUN
 from tests.docs.sandbox import Sandbox, make_sandbox
-from tests.servers import ROOT, PrefectServer
+from tests.servers import ROOT, prefect_server
 
 _FILES = re.compile(r"(?<![\w/.-])(?:infra|configs|tests)/[\w./-]*\w")
 _MODULE = re.compile(r"-m (tests\.benchmarks\.\w+)")
@@ -36,15 +36,18 @@ _RUNNING = [page for page in pages() if any(block.language == "bash" for block i
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory, _prefect: PrefectServer) -> Iterator[Sandbox]:
-    """Stand in the checkout of a newcomer, whose home folder is in it, beside a Prefect server."""
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Stand in the checkout of a newcomer, whose home folder is in it, beside a Prefect server.
+
+    The pages make deployments and limits there, which other tests must not meet.
+    """
     folder = tmp_path_factory.mktemp("checkout")
-    updates = {PREFECT_API_URL: _prefect.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with pytest.MonkeyPatch.context() as patch, temporary_settings(updates=updates):
-        patch.setenv("PREFECT_API_URL", _prefect.api_url)
+    with pytest.MonkeyPatch.context() as patch, prefect_server(tmp_path_factory.mktemp("prefect-of-pages")) as server:
+        patch.setenv("PREFECT_API_URL", server.api_url)
         patch.setenv("PEDIGREE_HOME", str(folder / ".pedigree"))
         patch.chdir(folder)
-        with make_sandbox(folder, _prefect.api_url) as checkout:
+        updates = {PREFECT_API_URL: server.api_url, PREFECT_LOGGING_TO_API_ENABLED: False}
+        with temporary_settings(updates=updates), make_sandbox(folder, server.api_url) as checkout:
             yield checkout
 
 

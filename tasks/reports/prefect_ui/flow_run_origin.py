@@ -36,7 +36,7 @@ class FlowRunOrigin:
 def read_origin() -> FlowRunOrigin:
     """Read where the present flow run came from."""
     from prefect.context import FlowRunContext
-    from prefect.runtime import deployment
+    from prefect.runtime import deployment, flow_run
 
     context = FlowRunContext.get()
     run = context.flow_run if context else None
@@ -46,7 +46,7 @@ def read_origin() -> FlowRunOrigin:
         return FlowRunOrigin(
             started, _person(), f"pedigree {context.flow.name if context and context.flow else ''}", "LOCAL"
         )
-    return FlowRunOrigin(started, _starter(run), f"{deployment.flow_name or 'retrain'}/{deployment.name}", "JOB")
+    return FlowRunOrigin(started, _starter(run), f"{flow_run.flow_name}/{deployment.name}", "JOB")
 
 
 def _person() -> str:

@@ -79,13 +79,24 @@ def ensure_experiment(client: "MlflowClient", url: str, name: str) -> str:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             return ensure_experiment(client, url, name)
-        client.set_experiment_tag(number, DESCRIPTION, describe_experiment(number, VIEW))
+        _set_tag(client, number, DESCRIPTION, describe_experiment(number, VIEW))
         return number
     if experiment.lifecycle_stage == "deleted":
         raise PedigreeError(f"{experiment_deleted(url, experiment)}; or name another one in tracking.experiment.")
     for key, value in _missing_tags(str(experiment.experiment_id), experiment.tags).items():
-        client.set_experiment_tag(experiment.experiment_id, key, value)
+        _set_tag(client, str(experiment.experiment_id), key, value)
     return str(experiment.experiment_id)
+
+
+def _set_tag(client: "MlflowClient", number: str, key: str, value: str) -> None:
+    """Set a tag of an experiment; MLflow refuses the slower one of two runs that set a new tag at the same time."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.set_experiment_tag(number, key, value)
+    except MlflowException:
+        if key not in client.get_experiment(number).tags:
+            raise
 
 
 def _missing_tags(number: str, tags: Mapping[str, str]) -> dict[str, str]:
