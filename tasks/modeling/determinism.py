@@ -199,6 +199,7 @@ def describe_machine(engine: str = "tensorflow") -> dict[str, str]:
         "cores": str(count_cores()),
         "threads": "1 an operation",
         "onednn": _kernels(),
+        "blas": _matrix_kernels(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "tensorflow": _tensorflow_version(),
@@ -229,6 +230,14 @@ def _kernels() -> str:
     """Return whether oneDNN is limited to older instructions than the processor has, which gives other bits."""
     held = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
     return f"on, held to {held}" if held else "on"
+
+
+def _matrix_kernels() -> str:
+    """Return the kernels by which NumPy multiplies matrices; OpenBLAS chooses them by the processor's generation."""
+    from threadpoolctl import threadpool_info
+
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    return ", ".join(sorted({f"{library['internal_api']} {library.get('architecture', '')}" for library in libraries}))
 
 
 def _processor() -> tuple[str, frozenset[str]]:

@@ -157,7 +157,9 @@ def test_its_champion_is_made_again_from_pixels(old_store: OldStore, pedigree: P
     reproduced = pedigree("reproduce", "champion", "--from-pixels")
     changed = {fact["what"]: fact["then"] for fact in reproduced["differences"]}
     assert changed["git_commit"].startswith(old_store.commit)
-    if not changed.keys() & MACHINE:
+    kernels = {fact["what"]: fact["now"] for fact in reproduced["differences"]}["blas"]
+    # Its record does not name the kernels of the matrix product: they were these.
+    if not changed.keys() & MACHINE and kernels == "openblas SkylakeX":
         assert (reproduced["verdict"], reproduced["refitted"]["head"]) == ("identical", reproduced["head"])
         assert reproduced["refitted"]["unequal"] == 0
     assert reproduced["refitted"]["embedded"] == reproduced["images"] == 86

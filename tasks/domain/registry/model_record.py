@@ -36,6 +36,7 @@ _CAUSES = {
     "python": "another version of Python",
     "threads": "another number of threads",
     "onednn": "other oneDNN kernels",
+    "blas": "other kernels of the matrix product",
     "cpu": "another processor",
     "instructions": "a processor with other instructions",
     "cores": "another number of cores",

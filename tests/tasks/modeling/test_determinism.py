@@ -57,3 +57,14 @@ def test_who_imports_tensorflow_first_without_its_kernels_is_told() -> None:
         environment={"TF_ENABLE_ONEDNN_OPTS": "0"},
     )
     assert printed.endswith("set TF_ENABLE_ONEDNN_OPTS=1 before the program starts.")
+
+
+def test_a_machine_is_known_by_the_kernels_of_its_matrix_product() -> None:
+    """OpenBLAS chooses them by the processor, and other ones give a head other last bits."""
+    code = """
+import json, numpy
+from tasks.modeling.determinism import describe_machine
+print(json.dumps(describe_machine()["blas"]))
+"""
+    kernels, _ = run_alone(code, environment={"OPENBLAS_CORETYPE": "Haswell"})
+    assert kernels == "openblas Haswell"

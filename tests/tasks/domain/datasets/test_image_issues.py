@@ -18,7 +18,6 @@ from tasks.domain.images.image_info import ImageInfo, validate_image
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.labels.labeling import image_attributes
 from tasks.domain.labels.labelled_images import Labelling
-from tasks.domain.runs.mlflow_summary import collect_dataset_metrics
 from tasks.reports.pages.data_card_page import render_data_card
 
 LIMITS = Limits(10**8, 10**8, 1)
@@ -159,10 +158,9 @@ def test_copies_and_look_alikes_are_one_sentence() -> None:
     )
 
 
-def test_they_stand_above_the_classes_and_in_mlflow() -> None:
-    """The page of a data card tells them before its first table, and the run counts them."""
+def test_they_stand_above_the_classes() -> None:
+    """The page of a data card tells them before its first table."""
     card = build_data_card([Row("a", "pug", Split.TEST, (), "a")], [], Evidence(Labelling((), (), ()))).to_dict()
     facts = {**card, **NOTHING, "copies": 69, "dataset": "d" * 64, "parent": None, "written": "2026-11-01T02:00:00"}
     page = render_data_card({**facts, "waiting": [], "passed_over": {}}, {})
     assert page.index("69 objects are copies") < page.index("Classes</h2>")
-    assert collect_dataset_metrics(facts)["dataset/copies"] == 69
