@@ -23,7 +23,7 @@ Kind = Literal["mixture", "look"]
 #: The mixture's is smaller, since its p values are somewhat too small (docs/explanation/drift.md says by how much).
 LIMITS: Mapping[Kind, float] = {"look": 0.0025, "mixture": 0.0005}
 #: That of each of the two days alone.
-LIMIT_OF_A_DAY = 0.1
+LIMIT_OF_A_DAY = 0.05
 # The smallest p value is 1 in 2,000.
 _ROUNDS, _ROUNDS_AT_ONCE = 1999, 200
 
