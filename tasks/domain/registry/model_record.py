@@ -17,8 +17,7 @@ from tasks.domain.training.results import FeatureSet
 # The store and the gate do not change what comes out of training. Labels are among these sections for their aliases,
 # which tell the classes of a former head apart.
 _TRAINING_SECTIONS = {"labels", "images", "backbone", "training", "fine_tuning"}
-# MLflow accepts no longer parameter; only a table of aliases can be so long.
-_LONGEST = 6000
+_LONGEST = 6000  # MLflow accepts no longer parameter; only a table of aliases can be so long.
 # Settings that came when stores had hashes already; with their defaults they change nothing.
 _LATER = {"backbone": ("engine", "batch", "computing"), "training": ("most",), "gate": ("serve_check", "live_answers")}
 Verdict = Literal["identical", "equal", "different"]
