@@ -53,7 +53,7 @@ def ask_people(poll_result: PollResult, model: str) -> PollResult:
     with get_client(sync_client=True) as client:
         last = _read_last(client, model, [PHOTOGRAPHS_WANTED], datetime.now(UTC) - _LONGEST)
         if drift and not (last and parse_drift(last.payload).key == drift.key):
-            client.request("POST", "/events", json=[_describe_want(drift, model)])
+            client.request("POST", "/events", json=[_describe_want(drift, model, last)])
     return poll_result
 
 
@@ -67,9 +67,11 @@ def _read_last(client: SyncPrefectClient, model: str, names: list[str], since: d
     return events[0] if events else None
 
 
-def _describe_want(drift: LiveDrift, model: str) -> dict[str, object]:
+def _describe_want(drift: LiveDrift, model: str, last: ReceivedEvent | None) -> dict[str, object]:
+    # Prefect shows an event only seconds after it took it. By its id Prefect knows one that a second look tells again.
+    news = f"{name_service(model)} {drift.key} after {last.id if last else 'nothing'}"
     return {
-        "id": str(uuid.uuid4()),
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, news)),
         "occurred": datetime.now(UTC).isoformat(),
         "event": PHOTOGRAPHS_WANTED,
         "resource": {"prefect.resource.id": name_service(model), "prefect.resource.name": model},
