@@ -21,7 +21,6 @@ from infra.local_stack.service import Served
 from infra.orchestration import deployments
 from infra.orchestration.deployments import POOL
 
-DEPLOYMENT = "retrain/nightly"
 _PREFECT, _MLFLOW, _WORKER, _SERVICE = "Prefect", "MLflow", "worker", "service"
 _PARTS = (_PREFECT, _MLFLOW, _WORKER, _SERVICE)
 _PATIENCE = 180  # seconds; on a busy machine MLflow alone takes a minute

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from PIL import Image
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from infra.scripts.contact_sheet import draw_contact_sheet
-from tasks.domain.synthetic.drawn_dogs import BREEDS
 from tests.browser import log_in, open_page
+from tests.contact_sheet import draw_contact_sheet
 from tests.servers import ROOT
 from tests.tasks.service.web.page.picture import draw_page
 
@@ -164,7 +163,7 @@ SCREENS = {
 }
 #: Pictures that no browser takes, with what makes them.
 OTHERS: dict[str, Callable[[Demo, Path], None]] = {
-    "drawn-dogs.png": lambda _demo, file: draw_contact_sheet(BREEDS).quantize(256).save(file, optimize=True),
+    "drawn-dogs.png": lambda _demo, file: draw_contact_sheet().quantize(256).save(file, optimize=True),
     "service-page.png": lambda demo, file: draw_page(str(demo.store), file),
 }
 #: Drawings that this command leaves alone, with where they come from.

@@ -20,6 +20,7 @@ _HELPERS = {
     "infra/journey.py",
     "infra/running.py",
     "tasks/decisions.py",
+    "tasks/domain/decisions.py",
     "tasks/domain/images/conftest.py",
     "tasks/domain/measurements.py",
     "tasks/domain/picture_hashes.py",

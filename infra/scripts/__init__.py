@@ -1,1 +1,1 @@
-"""Scripts that maintainers run by hand: they make the demo's backbone and sheets of drawn dogs."""
+"""A script that maintainers run by hand: it makes the demo's backbone."""

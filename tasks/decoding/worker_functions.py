@@ -21,7 +21,6 @@ CLEAN_BYTES = 16 * 2**20
 # Larger than any network or person needs to tell what a picture shows.
 _CLEAN_SIDE, _CLEAN_QUALITY = 2048, 95
 Described = Description | Rejection
-Examine = Callable[[bytes, Limits], Described]
 
 
 def examine_files(examiner: str, limits: Sequence[int]) -> Callable[[list[bytes]], bytes]:

@@ -20,11 +20,12 @@ from PIL import Image
 
 from configs.schema import Dataset
 from configs.sections import Images
-from tasks.domain.images.crops import group_with_crops, middle_hash
+from tasks.domain.images.crops import middle_hash
 from tasks.domain.images.image_info import Description, describe_brightness, describe_image
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.images.preprocessing import Picture, limits_from_settings, open_picture
 from tests.benchmarks.near_duplicates import CHANGES, Change, cropped
+from tests.tasks.domain.picture_hashes import group_with_crops
 
 Descriptions = dict[str, Description]
 Save = Callable[[Image.Image], bytes]

@@ -20,7 +20,7 @@ from configs.cores import count_cores
 from configs.schema import Settings
 from configs.sections import Source
 from tasks.domain.images.augmentation import IDENTITY
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import limits_from_settings, preprocess_image
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.engine.tally import StageClock
@@ -29,6 +29,7 @@ from tasks.modeling.backbone.backbone import Backbone, random_backbone
 from tasks.modeling.backbone.self_test import check_determinism
 from tasks.modeling.determinism import map_in_parallel
 from tasks.stores.store import Store
+from tests.images import validate_image
 
 ROUNDS, IMAGES = 5, 40
 WIDTH, HEIGHT = 500, 375

@@ -29,7 +29,7 @@ from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import in_columns
+from tests.listings import in_columns
 from tests.servers import prefect_server
 
 _CLASSES, _BATCH, _SIZE = 100, 5000, 75

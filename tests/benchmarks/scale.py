@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
 from configs.sections import Scale
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.pace import describe_duration
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
@@ -23,6 +23,7 @@ from tasks.engine.engine import Engine, LocalEngine
 from tasks.features.embedding_task import EmbeddingTask, _parts
 from tasks.features.stored_models import keep_backbone
 from tasks.stores.store import Store
+from tests.images import validate_image
 
 IMAGES, ROUNDS = 24, 3
 LIMITS = Limits(50 * 10**6, 10**8, 32)

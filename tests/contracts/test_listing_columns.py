@@ -8,7 +8,7 @@ import pytest
 from tasks.domain.ingestion.source_objects import SourceFilter
 from tasks.stores.objects import s3
 from tasks.stores.objects.object_store import open_bucket
-from tasks.stores.tables.listings import in_columns
+from tests.listings import in_columns
 
 KEYS = (
     *("a.jpg", "a-b/1.jpg", "a/1.jpg", "a/b/2.jpg", "b/1.jpg", "c d/1.jpg", "z+%2F&amp;.jpg"),

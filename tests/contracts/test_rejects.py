@@ -7,7 +7,7 @@ import pyarrow as pa
 from tasks.domain.images.rejections import Circumstances, Reason, Rejection
 from tasks.domain.ingestion.source_objects import Entry
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import in_columns
+from tests.listings import in_columns
 
 SOURCE = "s3://photos"
 TODAY = Circumstances(10, 100, 32, "decoders", "2026-11-01T02:00:00+00:00")

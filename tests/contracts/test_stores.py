@@ -19,8 +19,8 @@ from tasks.domain.ingestion.source_objects import Entry
 from tasks.domain.labels.labelled_images import Conflict, LabelledImage, Labelling, LocatedImage
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import in_columns
 from tasks.stores.tables.snapshots import SnapshotStore
+from tests.listings import in_columns
 
 SOURCE = "s3://photos"
 

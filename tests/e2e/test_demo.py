@@ -21,9 +21,10 @@ from infra import stack as opening
 from tasks.domain.datasets.version_diff import DatasetDrift
 from tasks.domain.evaluation.metrics import Measurement
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
-from tasks.domain.runs.mlflow_names import METRICS, RUN_TAGS, is_tracked
+from tasks.domain.runs.mlflow_names import METRICS, RUN_TAGS
 from tasks.domain.synthetic.drawn_dogs import BREEDS
 from tests.browser import log_in, needs_chromium, open_page
+from tests.reference.tracking import is_tracked
 from tests.wheels import install_wheel
 
 PATIENCE = 60_000  # milliseconds that a page may take on a busy machine

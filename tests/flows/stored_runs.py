@@ -11,7 +11,7 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Shares, assign_splits
 from tasks.domain.datasets.version_rows import dataset_hash, select_classes
 from tasks.domain.hashing import sha256_of
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Rejection
@@ -24,7 +24,8 @@ from tasks.domain.training.results import FeatureSet
 from tasks.modeling.backbone.serialization import hash_weights, to_bytes
 from tasks.modeling.head.head import Head
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import in_columns
+from tests.images import validate_image
+from tests.listings import in_columns
 
 SOURCE = "s3://photos"
 MINIMUM = 4

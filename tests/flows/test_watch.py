@@ -34,8 +34,8 @@ from infra.orchestration.deployments import deploy_to_server
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.objects.s3_client import queue_client
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import in_columns
 from tests.e2e.test_retrain import COMMAND
+from tests.listings import in_columns
 from tests.servers import ROOT, PrefectServer, wait_until
 from tests.sqs_stub import sqs_server
 

@@ -38,7 +38,7 @@ class Running:
     @property
     def nightly(self) -> DeploymentResponse:
         """The deployment as the server knows it."""
-        return self.prefect.read_deployment_by_name(stack.DEPLOYMENT)
+        return self.prefect.read_deployment_by_name("retrain/nightly")
 
     @property
     def address(self) -> str:

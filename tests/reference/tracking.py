@@ -1,5 +1,6 @@
 """The metrics, tags and tables that Pedigree writes into MLflow."""
 
+import re
 from collections.abc import Sequence
 
 from tasks.domain.runs.mlflow_names import (
@@ -32,3 +33,17 @@ def list_tracked_names(words: Sequence[str]) -> str:
     """
     rows = [f"| `{name}` | {meaning} |" for word in words for name, meaning in _NAMES[word]]
     return "\n".join(["| name | what it says |", "|---|---|", *rows])
+
+
+def is_tracked(name: str, names: Sequence[TrackedName]) -> bool:
+    """Return whether a name in MLflow is one of these, with its placeholders filled in.
+
+    Args:
+        name: The name of a metric, a tag or a file.
+        names: Those that are known.
+
+    Returns:
+        Whether one of them is its pattern.
+    """
+    patterns = (re.sub(r"<[^>]*>", ".+", re.escape(known.name)) for known in names)
+    return any(re.fullmatch(pattern, name) for pattern in patterns)

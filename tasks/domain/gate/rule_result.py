@@ -134,11 +134,6 @@ def build_rule_row(rule: Mapping[str, Any]) -> RuleRow:
     return RuleRow(text, str(happened), _describe_chance(rule), outcome)
 
 
-def summarize_rule(rule: Mapping[str, Any]) -> str:
-    """Return the row of a stored result in one line, without the rule itself."""
-    return " · ".join(cell for cell in build_rule_row(rule)[1:] if cell)
-
-
 def explain_rule(rule: Mapping[str, Any]) -> str:
     """Explain the outcome of a stored result, without the rule itself.
 

@@ -3,7 +3,7 @@
 docs/explanation/near-duplicates.md holds the measurements behind the constants.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
 import numpy as np
@@ -15,7 +15,6 @@ from tasks.domain.images.near_duplicates import (
     MIRROR,
     OUTLINE_BITS,
     expand_ranges,
-    group_hashes,
     join_pairs,
     pack_outlines,
 )
@@ -108,33 +107,6 @@ def hash_parts(levels: NDArray[np.float64]) -> bytes:
 def middle_hash(parts: bytes) -> bytes:
     """Return the hash of a picture's middle from the hashes of its parts."""
     return parts[_MIDDLE]
-
-
-def group_with_crops(
-    hashes: Mapping[str, bytes], middles: Mapping[str, bytes], new: Iterable[Sequence[tuple[str, bytes]]], bits: int
-) -> dict[str, str]:
-    """Group images that look alike; new images also join the images that they are crops of, and their own crops.
-
-    Args:
-        hashes: The perceptual hash of each image, old and new.
-        middles: The hash of the middle of each image that has one.
-        new: New images with the hashes of their parts, in batches.
-        bits: How many of the 256 bits of two hashes may differ.
-
-    Returns:
-        The group of each image; a group is named by the smallest of its image names.
-    """
-    images = sorted(hashes)
-    number = {image: index for index, image in enumerate(images)}
-    rows, held = to_rows(hashes[image] for image in images), [image for image in images if image in middles]
-    pictures = np.concatenate([rows, to_rows(middles[image] for image in held)])
-    owners = np.concatenate([np.arange(len(images)), np.array([number[image] for image in held], np.intp)])
-    batches = (
-        (np.array([number[image] for image, parts in batch if parts], np.intp), to_rows(parts for _, parts in batch))
-        for batch in new
-    )
-    group = join_crops(group_hashes(rows, bits), CropIndex(pictures, owners, bits), batches)
-    return {image: images[first] for image, first in zip(images, group.tolist(), strict=True)}
 
 
 def join_crops(group: Numbers, index: "CropIndex", new: Iterable[tuple[Numbers, Hashes]]) -> Numbers:

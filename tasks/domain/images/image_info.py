@@ -120,19 +120,6 @@ class ImageInfo:
     parts: bytes = b""
 
 
-def validate_image(data: bytes, limits: Limits) -> ImageInfo | Rejection:
-    """Check that a file is a training image: decode it completely, measure it and name it.
-
-    Args:
-        data: The bytes of the file.
-        limits: The sizes that are allowed.
-
-    Returns:
-        What is known of the image, or the reason why it is rejected.
-    """
-    return name_image(data, describe_image(data, limits))
-
-
 def describe_image(data: bytes, limits: Limits) -> Description | Rejection:
     """Decode a file completely and measure it, without naming it.
 

@@ -3,7 +3,6 @@
 The reference of metrics and tags is made of these tables.
 """
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -157,17 +156,3 @@ COMPARED_FILES: Sequence[TrackedName] = (
     TrackedName("answers.md", "the same as tables/answers.json"),
     TrackedName("changes.md", "the same as tables/changes.json"),
 )
-
-
-def is_tracked(name: str, names: Sequence[TrackedName]) -> bool:
-    """Return whether a name in MLflow is one of these, with its placeholders filled in.
-
-    Args:
-        name: The name of a metric, a tag or a file.
-        names: Those that are known.
-
-    Returns:
-        Whether one of them is its pattern.
-    """
-    patterns = (re.sub(r"<[^>]*>", ".+", re.escape(known.name)) for known in names)
-    return any(re.fullmatch(pattern, name) for pattern in patterns)

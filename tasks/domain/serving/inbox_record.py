@@ -5,19 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-# The bytes that files begin with, and the extension by which programs know them; WebP and HEIF begin with a length.
-_BEGINNINGS = (
-    (0, b"\xff\xd8\xff", "jpg"),
-    (0, b"\x89PNG", "png"),
-    (0, b"GIF8", "gif"),
-    (8, b"WEBP", "webp"),
-    (0, b"BM", "bmp"),
-    (0, b"II*\0", "tif"),
-    (0, b"MM\0*", "tif"),
-    (4, b"ftypavif", "avif"),
-    (4, b"ftyp", "heic"),
-)
-
 
 class InboxState(StrEnum):
     """What became of a picture in the inbox."""
@@ -112,8 +99,3 @@ class InboxPicture:
     day: str
     image: str
     state: InboxState
-
-
-def guess_extension(data: bytes) -> str:
-    """Return the extension of a picture's file by its first bytes; ``img`` where no program is known by them."""
-    return next((name for start, begin, name in _BEGINNINGS if data[start : start + len(begin)] == begin), "img")

@@ -11,8 +11,8 @@ from tasks.modeling.backbone.backbone import restore_backbone, with_engine
 from tasks.modeling.head.head import Head
 from tasks.modeling.packaged_model import served_facts
 
-#: The names of the graph's input, bytes of shape (1, size, size, 3), and of its outputs.
-PIXELS, FEATURES, PROBABILITIES = "pixels", "features", "probabilities"
+# The names of the graph's outputs; its input is the backbone's own.
+_FEATURES, _PROBABILITIES = "features", "probabilities"
 # Scaled and summed as the head does it, in float64.
 _ROUNDED, _WIDE, _SCALED, _LOGITS, _SOFT = "rounded_features", "wide_features", "products", "logits", "shares"
 
@@ -63,23 +63,23 @@ def join_head(backbone: bytes, head: Head, precision: str, notes: Mapping[str, s
         # Features are rounded before anybody sees them, as they are stored.
         graph.node[-1].output[0] = _ROUNDED
         half = helper.make_node("Cast", [_ROUNDED], [f"{_ROUNDED}_16"], to=TensorProto.FLOAT16)
-        graph.node.extend([half, helper.make_node("Cast", [f"{_ROUNDED}_16"], [FEATURES], to=TensorProto.FLOAT)])
+        graph.node.extend([half, helper.make_node("Cast", [f"{_ROUNDED}_16"], [_FEATURES], to=TensorProto.FLOAT)])
     weights = {"head_weights": head.weights, "head_bias": head.bias, "temperature": np.float64(head.temperature)}
     graph.initializer.extend(
         numpy_helper.from_array(np.asarray(values, np.float64), name) for name, values in weights.items()
     )
     graph.node.extend(
         [
-            helper.make_node("Cast", [FEATURES], [_WIDE], to=TensorProto.DOUBLE),
+            helper.make_node("Cast", [_FEATURES], [_WIDE], to=TensorProto.DOUBLE),
             helper.make_node("MatMul", [_WIDE, "head_weights"], [_SCALED]),
             helper.make_node("Add", [_SCALED, "head_bias"], [f"{_LOGITS}_before_calibration"]),
             helper.make_node("Div", [f"{_LOGITS}_before_calibration", "temperature"], [_LOGITS]),
             helper.make_node("Softmax", [_LOGITS], [_SOFT], axis=1),
-            helper.make_node("Cast", [_SOFT], [PROBABILITIES], to=TensorProto.FLOAT),
+            helper.make_node("Cast", [_SOFT], [_PROBABILITIES], to=TensorProto.FLOAT),
         ]
     )
     graph.output.append(
-        helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, [1, len(head.classes)]),
+        helper.make_tensor_value_info(_PROBABILITIES, TensorProto.FLOAT, [1, len(head.classes)]),
     )
     helper.set_model_props(model, dict(notes))
     onnx.checker.check_model(model)

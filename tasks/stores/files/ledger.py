@@ -190,10 +190,6 @@ class Ledger:
         self.objects.remove(key)
         return self.objects.create(key, why.encode())
 
-    def applied(self, number: int) -> bool:
-        """Check whether the registry shows this decision."""
-        return any(self.objects.entries(f"ledger/{number:06}.applied"))
-
     def orphans(self) -> list[str]:
         """List the marks whose decision is gone."""
         keys = {entry.key for entry in self.objects.entries("ledger/")}

@@ -5,10 +5,8 @@ take.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -51,18 +49,6 @@ class PendingEntries:
     def __contains__(self, entry: object) -> bool:
         """Check whether this very entry is among them."""
         return any(other == entry for other in self)
-
-
-def in_columns(entries: Iterable[Entry]) -> pa.Table:
-    """Put entries into columns, some at a time."""
-    rest, batches = iter(entries), []
-    while batch := list(islice(rest, _AT_ONCE)):
-        batches.append(
-            pa.record_batch(
-                [[read(entry) for entry in batch] for read in map(attrgetter, LISTING.names)], schema=LISTING
-            )
-        )
-    return pa.Table.from_batches(batches, LISTING)
 
 
 def entries_of(listing: pa.Table) -> Iterator[Entry]:

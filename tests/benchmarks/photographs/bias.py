@@ -18,7 +18,7 @@ from tasks.domain.evaluation.data_growth import VersionFeatures, compare_trainin
 from tasks.domain.evaluation.metrics import Measurement, measure_models
 from tasks.domain.evaluation.predictions import Predictions
 from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.labels.labeling import image_attributes
 from tasks.domain.significance import wilson_share
@@ -26,6 +26,7 @@ from tasks.modeling.head.cross_fitting import FitOptions, FoldedImages, assign_f
 from tasks.modeling.head.head import fit_scaler
 from tasks.modeling.head.softmax_regression import compute_logits, fit_softmax
 from tests.benchmarks.photographs.collection import Collection
+from tests.images import validate_image
 
 CUT = "mixed9"
 Mask = NDArray[np.bool_]

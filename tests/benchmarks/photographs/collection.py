@@ -14,12 +14,13 @@ from PIL import Image
 from configs.schema import Dataset
 from configs.sections import Images
 from tasks.domain.images.augmentation import IDENTITY, render_view
-from tasks.domain.images.crops import group_with_crops, hash_parts, middle_hash
+from tasks.domain.images.crops import hash_parts, middle_hash
 from tasks.domain.images.near_duplicates import hash_levels, to_grey_levels
 from tasks.domain.images.preprocessing import Picture, limits_from_settings, open_picture
 from tasks.modeling.backbone.inception import CUTS
 from tasks.modeling.backbone.keras_weights import load_keras_file
 from tasks.modeling.determinism import map_in_parallel
+from tests.tasks.domain.picture_hashes import group_with_crops
 
 SIZE = 299
 

@@ -13,11 +13,12 @@ from PIL import Image, ImageOps
 
 from configs.schema import Dataset
 from tasks.domain.datasets.splits import Assignment, Shares, Split, assign_splits
-from tasks.domain.images.crops import group_with_crops, hash_parts, middle_hash
+from tasks.domain.images.crops import hash_parts, middle_hash
 from tasks.domain.images.near_duplicates import group_near_duplicates, hash_levels, to_grey_levels
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tests.benchmarks.near_duplicates import cropped, encoded, on_white
 from tests.benchmarks.photographs.collection import Collection, opened
+from tests.tasks.domain.picture_hashes import group_with_crops
 
 _BITS = Dataset().near_duplicate_bits
 _SHARES = Shares(Dataset().test_percent, Dataset().validation_percent)

@@ -88,7 +88,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 def completed_run(guarded: Guarded) -> dict[str, Any]:
     """Send a run through the worker, and tell how Prefect shows it."""
     api = f"{guarded.address('Prefect')}/api"
-    deployment = _ask(f"{api}/deployments/name/{stack.DEPLOYMENT}")["id"]
+    deployment = _ask(f"{api}/deployments/name/retrain/nightly")["id"]
     run = _ask(f"{api}/deployments/{deployment}/create_flow_run", b"{}")["id"]
 
     def ended() -> dict[str, Any] | None:

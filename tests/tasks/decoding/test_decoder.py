@@ -15,9 +15,10 @@ import pytest
 
 from configs.errors import PedigreeError
 from tasks.decoding.decoder import Decoder
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.images.rejections import Reason, Rejection
+from tests.images import validate_image
 from tests.tasks.domain.pictures import progressive_bomb
 
 LIMITS = Limits(max_bytes=10**7, max_pixels=10**6, min_side=32)

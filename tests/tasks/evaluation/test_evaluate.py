@@ -13,12 +13,14 @@ from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.gate.rule_result import find_overlaps
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.domain.images.preprocessing import Limits
-from tasks.domain.runs.mlflow_names import METRICS, is_tracked
+from tasks.domain.runs.mlflow_names import METRICS
 from tasks.domain.synthetic.drawn_dogs import draw
 from tasks.stores.store import Store
+from tests.images import validate_image
+from tests.reference.tracking import is_tracked
 from tests.servers import PrefectServer
 from tests.tasks.partial_runs import add_features, partial_run, rows_of, same, small_settings
 

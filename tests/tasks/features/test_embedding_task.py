@@ -18,7 +18,7 @@ import pytest
 from configs.errors import PedigreeError
 from configs.sections import Scale
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features.missing_features import embed_missing
@@ -26,6 +26,7 @@ from tasks.features.stored_models import keep_backbone, stored_backbone
 from tasks.modeling.backbone.backbone import random_backbone, with_engine
 from tasks.stores.store import Store
 from tests.dask_servers import DaskCluster, dask_cluster
+from tests.images import validate_image
 from tests.servers import ROOT, PrefectServer, wait_until
 
 IMAGES, LIMITS = 10, Limits(10**6, 10**6, 32)

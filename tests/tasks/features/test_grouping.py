@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 
 from tasks.domain.hashing import sha256_of
-from tasks.domain.images.crops import PARTS, group_with_crops, middle_hash
+from tasks.domain.images.crops import PARTS, middle_hash
 from tasks.domain.images.image_info import ImageInfo, ImageProperties
 from tasks.domain.images.near_duplicates import group_near_duplicates
 from tasks.features import grouping
 from tasks.features.grouping import group_images, group_with_new_crops, look_up_groups
 from tasks.stores.files import parquet_tables
 from tasks.stores.store import Store
-from tests.tasks.domain.picture_hashes import DETAIL, flipped
+from tests.tasks.domain.picture_hashes import DETAIL, flipped, group_with_crops
 
 _MEASURES = ImageProperties(brightness=0.5, contrast=0.5, sharpness=1.0, tone=0.5)
 BITS = 72

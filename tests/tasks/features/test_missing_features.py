@@ -16,13 +16,14 @@ from configs.errors import PedigreeError
 from configs.schema import Backbone as Chosen
 from configs.schema import Settings
 from configs.sections import Source
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import Limits, limits_from_settings
 from tasks.domain.synthetic.drawn_dogs import BREEDS, COATS, draw
 from tasks.features import missing_features
 from tasks.features.missing_features import embed_missing
 from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.store import Store
+from tests.images import validate_image
 from tests.name_reads import NameReads, name_reads
 from tests.servers import ROOT, PrefectServer
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tasks.domain.runs.mlflow_names import RUN_TAGS, VERSION_TAGS, is_tracked
+from tasks.domain.runs.mlflow_names import RUN_TAGS, VERSION_TAGS
 from tasks.domain.runs.mlflow_texts import DESCRIPTION
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import Override, hold, promote, release, roll_back
 from tasks.promotion.sync_registry import follow_ledger
 from tasks.stores.tracking import runs
+from tests.reference.tracking import is_tracked
 from tests.servers import MlflowServer
 from tests.tasks.decisions import ANN, add_decision, make_workspace
 

@@ -14,12 +14,12 @@ from tasks.domain.evaluation.metrics import measure_models
 from tasks.domain.evaluation.misclassifications import find_misclassifications
 from tasks.domain.evaluation.results import Evaluation
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
-from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.results import Challenger, TrainedModel
 from tasks.domain.training.calibration import Promise
 from tasks.domain.training.results import DatasetFeatures, FeatureSet
 from tasks.reports.pages.evaluation_page import EvaluationReport
 from tasks.reports.pages.lineage import Lineage
+from tests.tasks.domain.decisions import DECISION
 from tests.tasks.domain.measurements import COATS, DRIFT, predictions
 
 RULES = (
@@ -37,17 +37,13 @@ KNOWN = tuple(
 GROWN = LearningCurves(replace(KNOWN[0], label="", images=120), (*KNOWN, LearningCurve("husky", 5, 2)))
 
 # The last word about a model by a person, with every box that a picture can have.
-DECISION = Decision(
+PROMOTED = replace(
+    DECISION,
     number=9,
     time="2026-11-30T02:08:00+00:00",
     outcome="promoted",
     champion=9,
     against=4,
-    dataset="d" * 64,
-    recipe="recipe",
-    backbone="b" * 64,
-    head="a" * 64,
-    run_id="run",
     model_version="7",
     reason="it knows puppies",
     rules=(),
@@ -55,12 +51,12 @@ DECISION = Decision(
     figures={"accuracy": 0.984},
 )
 LINEAGE = Lineage(
-    DECISION,
+    PROMOTED,
     "dogs",
     {"dataset": "d" * 64, "images": 410, "classes": [{}, {}], "written": "2026-11-30T02:07:00+00:00"},
     {"source.url": "s3://photographs/dogs", "backbone.weights": "imagenet", "backbone.cut": "mixed10"},
     {"dataset": "e" * 64, "images": 402, "written": "2026-11-29T02:07:00+00:00"},
-    replace(DECISION, number=4, model_version="5", person=""),
+    replace(PROMOTED, number=4, model_version="5", person=""),
     {"flow_run": "http://prefect/runs/flow-run/1", "run": "http://mlflow/#/experiments/1/runs/run"},
 )
 

@@ -16,7 +16,7 @@ from configs.servers import Inbox, Serve
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import dataset_hash
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.registry.decisions import Decision, DecisionOutcome
 from tasks.domain.registry.model_record import Record
@@ -31,6 +31,7 @@ from tasks.service.live_records import keep_pictures
 from tasks.service.models.store_models import StoreModels
 from tasks.service.server import NO_RECORDS, Records, Service, open_service
 from tasks.stores.store import Store
+from tests.images import validate_image
 from tests.servers import wait_until
 
 LIMITS = Limits(50 * 2**20, 100 * 10**6, 32)

@@ -17,7 +17,7 @@ from tasks.domain.datasets.manifest import Dataset, Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.datasets.version_rows import dataset_hash
 from tasks.domain.evaluation.fine_tuning_trial import Trial
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.synthetic.drawn_dogs import BREEDS, draw
 from tasks.domain.training.results import FeatureSet
@@ -27,6 +27,7 @@ from tasks.modeling.backbone.backbone import random_backbone
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
 from tasks.training.fine_tuning_trial import try_fine_tuning
+from tests.images import validate_image
 from tests.servers import PrefectServer, mlflow_database
 
 KINDS = sorted(BREEDS)[:2]

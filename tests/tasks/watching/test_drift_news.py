@@ -22,8 +22,8 @@ from tasks.service.drifting import DayReport
 from tasks.service.prefect_events import prefect_records
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import in_columns
 from tasks.watching.drift_news import ask_people, read_drift
+from tests.listings import in_columns
 from tests.receivers import Received, web_receiver
 from tests.servers import PrefectServer, wait_until
 

@@ -9,7 +9,7 @@ import boto3
 
 from tasks.stores.objects.object_store import open_bucket
 from tasks.stores.store import Store
-from tasks.stores.tables.listings import in_columns
+from tests.listings import in_columns
 
 UPLOADS = 60
 

@@ -14,11 +14,12 @@ from tasks.domain.datasets.image_issues import ALIKE, FlaggedImage, Issue, find_
 from tasks.domain.datasets.label_issues import LabelIssues, find_label_issues, fit_pca
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import Limits
 from tasks.domain.labels.labeling import image_attributes
 from tasks.domain.labels.labelled_images import Labelling
 from tasks.reports.pages.data_card_page import render_data_card
+from tests.images import validate_image
 
 LIMITS = Limits(10**8, 10**8, 1)
 

@@ -14,7 +14,7 @@ from tasks.domain.datasets.label_issues import ClassIssues, LabelIssues, find_la
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.gate import GateInputs, Verdict, apply_gate_rules
-from tasks.domain.gate.rule_result import summarize_rule
+from tasks.domain.gate.rule_result import build_rule_row
 from tasks.domain.labels.confident_learning import find_label_errors
 from tests.tasks.domain.measurements import DRIFT, SERVED, measured
 
@@ -141,7 +141,7 @@ def test_the_rule_names_the_class_and_the_count() -> None:
         "suspects of any class at most 0.2"
     )
     assert verdict.rules[0].value == PUGS.share
-    assert summarize_rule(verdict.rules_to_dicts()[0]) == "33 of 143 in pug · failed"
+    assert build_rule_row(verdict.rules_to_dicts()[0])[1:] == ("33 of 143 in pug", "", "failed")
     result = judged(LabelIssues((BOXERS,), "")).rules[0]
     assert result.said.startswith(
         "suspects of boxer 0.008 on 120 images (1 label is probably wrong, it looks like pug)"
@@ -158,7 +158,7 @@ def test_what_cannot_be_measured_is_unknown(when_silent: str, outcome: str) -> N
         verdict = judged(issues, when_silent=when_silent)
         assert verdict.outcome == outcome
         assert verdict.rules[0].silent
-        assert summarize_rule(verdict.rules_to_dicts()[0]).startswith("unknown · ")
+        assert build_rule_row(verdict.rules_to_dicts()[0]).happened == "unknown"
         assert verdict.rules[0].said.startswith(f"{RULE}: unknown, since {why}")
 
 

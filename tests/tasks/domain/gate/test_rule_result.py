@@ -1,13 +1,21 @@
 """Rows of rule tables: what happened to a rule's figure, whether chance may explain it, and what came of the rule."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from configs.sections import Gate
 from tasks.domain.gate.gate import GateInputs, apply_gate_rules
-from tasks.domain.gate.rule_result import build_rule_row, summarize_rule
+from tasks.domain.gate.rule_result import build_rule_row
 from tests.tasks.domain.measurements import DRIFT, SERVED, measured
 
 FALL = {"rule": "recall of any class not worse by 0.05", "outcome": "passed", "value": 0.273, "limit": 0.05, "p": 0.12}
+
+
+def line_of(rule: Mapping[str, Any]) -> str:
+    """Join the cells of a row that say something, but for the rule itself."""
+    return " · ".join(cell for cell in build_rule_row(rule)[1:] if cell)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +45,7 @@ FALL = {"rule": "recall of any class not worse by 0.05", "outcome": "passed", "v
 )
 def test_a_row_says_what_happened(change: dict[str, object], line: str) -> None:
     """Every screen tells the direction, the size and the part that chance may have, not a bare number and a limit."""
-    assert summarize_rule({**FALL, **change}) == line
+    assert line_of({**FALL, **change}) == line
 
 
 def test_rules_of_an_earlier_ledger_are_told() -> None:
@@ -49,7 +57,7 @@ def test_rules_of_an_earlier_ledger_are_told() -> None:
 def test_the_gate_keeps_what_rows_tell() -> None:
     """A fall that chance may explain carries its p value, and one that chance does not explain says so."""
     few, many = (
-        {line.rule: summarize_rule(row) for line, row in zip(verdict.rules, verdict.rules_to_dicts(), strict=True)}
+        {line.rule: line_of(row) for line, row in zip(verdict.rules, verdict.rules_to_dicts(), strict=True)}
         for wrong, images in (([0, 5], 40), (list(range(0, 200, 2)), 400))
         for verdict in (apply_gate_rules(GateInputs(measured(wrong, [], images), None, DRIFT, SERVED), Gate()),)
     )

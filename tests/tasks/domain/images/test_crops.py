@@ -5,9 +5,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from tasks.domain.hashing import sha256_of_bytes
-from tasks.domain.images.crops import METHOD, PARTS, PARTS_BYTES, CropIndex, group_with_crops, hash_parts, middle_hash
+from tasks.domain.images.crops import METHOD, PARTS, PARTS_BYTES, CropIndex, hash_parts, middle_hash
 from tasks.domain.images.near_duplicates import HASH_BYTES, hash_levels, perceptual_hash, to_grey_levels
 from tests.benchmarks.near_duplicates import BITS, cropped, encoded
+from tests.tasks.domain.picture_hashes import group_with_crops
 
 
 def test_the_hashes_of_parts_are_the_method_that_its_name_says() -> None:

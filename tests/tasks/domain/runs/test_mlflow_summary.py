@@ -1,7 +1,6 @@
 """What runs are compared by in MLflow."""
 
-from tasks.domain.registry.decisions import Decision
-from tasks.domain.runs.mlflow_names import METRICS, RUN_TAGS, is_tracked
+from tasks.domain.runs.mlflow_names import METRICS, RUN_TAGS
 from tasks.domain.runs.mlflow_summary import (
     COLUMNS,
     build_verdict_tags,
@@ -9,23 +8,9 @@ from tasks.domain.runs.mlflow_summary import (
     collect_dataset_metrics,
 )
 from tasks.domain.runs.results import ImageCounts, Outcome
+from tests.reference.tracking import is_tracked
+from tests.tasks.domain.decisions import DECISION
 
-_RULE = {"rule": "accuracy at least 0.9", "outcome": "passed", "value": 0.93, "limit": 0.9, "passed": True}
-_DECISION = Decision(
-    number=7,
-    time="2026-11-24T02:11:00+00:00",
-    outcome="promoted",
-    champion=7,
-    against=6,
-    dataset="d" * 64,
-    recipe="r" * 64,
-    backbone="b" * 64,
-    head="h" * 64,
-    run_id="run",
-    model_version="3",
-    reason="every rule holds",
-    rules=[_RULE, {**_RULE, "rule": "images of any class at least 10", "value": None, "limit": None}],
-)
 _CARD = {
     "images": 250,
     "parent": "p" * 64,
@@ -48,9 +33,9 @@ def test_a_dataset_is_counted_from_its_card() -> None:
 
 def test_a_decision_is_a_handful_of_tags() -> None:
     """However many rules there are: these stand in a table of their own."""
-    summary = build_verdict_tags(_DECISION)
+    summary = build_verdict_tags(DECISION)
     assert summary.keys() == {f"pedigree.{name}" for name in ("outcome", "decision", "model_version", "reason")}
-    assert (summary["pedigree.outcome"], summary["pedigree.model_version"]) == ("promoted", "3")
+    assert (summary["pedigree.outcome"], summary["pedigree.model_version"]) == ("rejected", "3")
 
 
 def test_the_cost_is_told_by_step_and_in_all() -> None:
@@ -68,4 +53,4 @@ def test_every_column_of_the_saved_view_is_a_name_that_is_explained() -> None:
     names = [column.split("`")[1] for column in COLUMNS if column.startswith(("metrics", "tags"))]
     assert all(is_tracked(name, [*METRICS, *RUN_TAGS]) for name in names)
     assert all(is_tracked(name, METRICS) for name in collect_dataset_metrics(_CARD))
-    assert all(is_tracked(name, RUN_TAGS) for name in build_verdict_tags(_DECISION))
+    assert all(is_tracked(name, RUN_TAGS) for name in build_verdict_tags(DECISION))

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.mlflow_texts import (
     KEPT,
     build_run_name,
@@ -11,26 +10,10 @@ from tasks.domain.runs.mlflow_texts import (
     describe_version,
     is_replaceable,
 )
+from tests.tasks.domain.decisions import DECISION
 
-_RULE = {"rule": "accuracy at least 0.9", "outcome": "failed", "value": 0.83, "limit": 0.9, "passed": False}
-_REJECTED = Decision(
-    number=7,
-    time="2026-11-24T02:11:00+00:00",
-    outcome="rejected",
-    champion=6,
-    against=6,
-    dataset="d" * 64,
-    recipe="r" * 64,
-    backbone="b" * 64,
-    head="h" * 64,
-    run_id="run",
-    model_version="3",
-    reason="accuracy 0.830: accuracy at least 0.9",
-    rules=[_RULE],
-    figures={"accuracy": 0.83, "ece": 0.04},
-)
 _PROMOTED = replace(
-    _REJECTED,
+    DECISION,
     number=8,
     time="2026-11-26T09:00:00+00:00",
     outcome="promoted",
@@ -42,18 +25,18 @@ _CARD = {"images": 250, "parent": "p" * 64, "classes": [], "added": [1, 2, 3]}
 
 def test_a_run_is_named_by_its_day_its_outcome_and_what_was_new() -> None:
     """The day is that of the retraining, the outcome that of the last decision, whoever took it."""
-    assert build_run_name([_REJECTED], _CARD) == "2026-11-24 rejected, 3 new"
-    assert build_run_name([_REJECTED], {**_CARD, "parent": None}) == "2026-11-24 rejected, 250 new"
-    assert build_run_name([_REJECTED], {}) == "2026-11-24 rejected"
-    assert build_run_name([_REJECTED, _PROMOTED], _CARD) == "2026-11-24 promoted by Ada, 3 new"
+    assert build_run_name([DECISION], _CARD) == "2026-11-24 rejected, 3 new"
+    assert build_run_name([DECISION], {**_CARD, "parent": None}) == "2026-11-24 rejected, 250 new"
+    assert build_run_name([DECISION], {}) == "2026-11-24 rejected"
+    assert build_run_name([DECISION, _PROMOTED], _CARD) == "2026-11-24 promoted by Ada, 3 new"
     back = replace(_PROMOTED, number=9, outcome="rolled-back")
-    assert build_run_name([_REJECTED, _PROMOTED, back], {}) == "2026-11-24 rolled back by Ada"
+    assert build_run_name([DECISION, _PROMOTED, back], {}) == "2026-11-24 rolled back by Ada"
 
 
 def test_a_version_tells_why_its_figures_and_where_to_read_on() -> None:
     """The last word stands first, the earlier one below it; a person's text is escaped, and no empty link is made."""
     links = {"the run": "#/experiments/1/runs/run", "the model card": ""}
-    text = describe_version([_REJECTED, _PROMOTED], "3", "pedigree", links)
+    text = describe_version([DECISION, _PROMOTED], "3", "pedigree", links)
     assert text.startswith(r"**Promoted by Ada** on 2026-11-26: the \| labels are wrong")
     assert text.index("Before that:") < text.index("- 2026-11-24 rejected: accuracy 0.830")
     assert "| accuracy | 0.830 | " in text
@@ -76,14 +59,14 @@ def test_a_description_of_a_person_stays() -> None:
 
 def test_decisions_replace_each_other_above_what_the_report_says() -> None:
     """However often and in whatever order the ledger is followed, the report stands below, once."""
-    first = describe_run([_REJECTED], "See the report.")
+    first = describe_run([DECISION], "See the report.")
     assert first.startswith("**Rejected** on 2026-11-24: ")
     assert first.endswith("---\n\nSee the report.")
-    second = describe_run([_REJECTED, _PROMOTED], first)
+    second = describe_run([DECISION, _PROMOTED], first)
     assert second.startswith("**Promoted by Ada** on 2026-11-26: ")
     assert second.count("See the report.") == second.count("---\n\n") == 1
-    assert describe_run([_REJECTED, _PROMOTED], second) == second
-    assert describe_run([_REJECTED], second) == first
+    assert describe_run([DECISION, _PROMOTED], second) == second
+    assert describe_run([DECISION], second) == first
     assert describe_run([], "See the report.") == "See the report."
 
 

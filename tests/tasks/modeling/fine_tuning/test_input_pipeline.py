@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.domain.images.image_info import ImageInfo, validate_image
+from tasks.domain.images.image_info import ImageInfo
 from tasks.domain.images.preprocessing import Limits
 from tasks.modeling.fine_tuning.distribution import Devices, shard_batch
 from tasks.modeling.fine_tuning.input_pipeline import (
@@ -19,6 +19,7 @@ from tasks.modeling.fine_tuning.input_pipeline import (
     read_batches,
 )
 from tasks.stores.store import Store
+from tests.images import validate_image
 from tests.tasks.modeling.processes import run_alone
 from tests.tasks.modeling.small_fine_tuning import small_fine_tuning, small_settings
 

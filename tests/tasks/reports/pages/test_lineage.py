@@ -6,7 +6,7 @@ import pytest
 
 from tasks.domain.registry.decisions import DecisionOutcome
 from tasks.reports.pages.lineage import PAGES, build_steps, draw_lineage
-from tests.tasks.reports.reports import DECISION, LINEAGE
+from tests.tasks.reports.reports import LINEAGE, PROMOTED
 
 REPORT, CARD = PAGES
 PLACE = b"<p><!-- end of lineage --></p>"
@@ -47,7 +47,7 @@ def test_the_last_picture_counts(outcome: DecisionOutcome) -> None:
     """A later decision replaces the picture in its place; a page without a place stays as it is."""
     page = draw_lineage(PLACE, REPORT, LINEAGE)
     assert b"9: promoted" in page
-    later = replace(LINEAGE, decision=replace(DECISION, number=12, outcome=outcome, person=""))
+    later = replace(LINEAGE, decision=replace(PROMOTED, number=12, outcome=outcome, person=""))
     again = draw_lineage(page, REPORT, later)
     assert again == draw_lineage(PLACE, REPORT, later)
     assert f"12: {outcome.replace('-', ' ')}".encode() in again
@@ -58,7 +58,7 @@ def test_the_last_picture_counts(outcome: DecisionOutcome) -> None:
 def test_names_are_text() -> None:
     """Neither a bucket nor a person becomes a part of the page's code, nor ends the picture's place."""
     hostile = "<!-- end of lineage --><script>\\1"
-    named = replace(LINEAGE, decision=replace(DECISION, person=hostile), settings={"source.url": f"s3://{hostile}"})
+    named = replace(LINEAGE, decision=replace(PROMOTED, person=hostile), settings={"source.url": f"s3://{hostile}"})
     page = draw_lineage(PLACE, REPORT, named)
     assert b"<script" not in page
     assert page.count(b"<!-- end of lineage -->") == 1

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.domain.ingestion.source_objects import Entry
-from tasks.stores.tables.listings import changes, entries_of, in_columns, replay, without
+from tasks.stores.tables.listings import changes, entries_of, replay, without
+from tests.listings import in_columns
 
 entries = st.lists(
     st.builds(Entry, st.text(max_size=3), st.sampled_from("ab"), st.integers(0, 2), st.just(""), st.sampled_from("12")),
