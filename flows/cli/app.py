@@ -25,7 +25,7 @@ from flows.cli.terminal import (
 )
 
 app = typer.Typer(
-    help="Keep an image classifier up to date: photographs in a bucket become a promoted model.",
+    help="Keep an image classifier up to date: turn labelled photographs into a model that serves.",
     epilog="pedigree docs PAGE shows a page such as docs/how-to/s3.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -39,7 +39,7 @@ def options(
         bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print version and commit.")
     ] = False,
 ) -> None:
-    """Keep an image classifier up to date: photographs in a bucket become a promoted model."""
+    """Keep an image classifier up to date: turn labelled photographs into a model that serves."""
 
 
 @app.command(rich_help_panel=_FIRST)
@@ -63,14 +63,14 @@ def demo(as_json: Json = False) -> None:
 def retrain(
     config: Config,
     changes: Changes = None,
-    force: Annotated[bool, typer.Option("--force", help="Train also when nothing has changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train even if nothing has changed.")] = False,
     as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
     rehearse: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and stop before training; keep nothing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run the pipeline once: ingest the source, retrain where there is something new, and promote what is better."""
+    """Run the pipeline once: ingest the source, retrain if there is something new, and promote a better model."""
     with report_errors():
         if rehearse:
             from flows.runner import run_dry
@@ -88,7 +88,7 @@ def retrain(
 def reproduce(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A model version, champion, an MLflow run id, or a day: its champion."),
+        typer.Argument(metavar="MODEL", help="A model version, champion, an MLflow run id, or a day (its champion)."),
     ],
     from_pixels: Annotated[
         bool, typer.Option("--from-pixels", help="Compute the features again too, from the original bytes.")
@@ -125,10 +125,10 @@ def worker(config: Config, changes: Changes = None, as_json: Json = False) -> No
 def watch(
     config: Config,
     changes: Changes = None,
-    once: Annotated[bool, typer.Option("--once", help="Poll once, instead of again and again.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Poll once and stop.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Poll the source, and start the deployed retraining where uploads are a reason; each poll says why."""
+    """Poll the source, and start the deployed retraining when enough has changed; each poll says why."""
     with report_errors():
         from flows.runner import poll_repeatedly
 
@@ -147,13 +147,15 @@ def serve_champion(
         str, typer.Option("--mlflow", metavar="URL", help="Follow MLflow's alias, without a store.")
     ] = "",
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="The registered model, not tracking.model.")
+        str, typer.Option("--model", metavar="NAME", help="The registered model, if it is not tracking.model.")
     ] = "",
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Listen there, not on serve.host.")] = "",
-    port: Annotated[int | None, typer.Option("--port", help="Listen on that port, not on serve.port.")] = None,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Listen on this address instead of serve.host.")
+    ] = "",
+    port: Annotated[int | None, typer.Option("--port", help="Listen on this port instead of serve.port.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Answer photographs over HTTP by the champion, and follow the decisions about who that is."""
+    """Answer photographs over HTTP with the champion, and follow each change of champion."""
     with report_errors():
         from flows.cli import serve
 

@@ -16,12 +16,12 @@ from flows.cli.terminal import (
     report_errors,
 )
 
-app = typer.Typer(help="Look at the network that turns photographs into features.", no_args_is_help=True)
+app = typer.Typer(help="Inspect the network that turns photographs into features.", no_args_is_help=True)
 
 
 @app.callback()
 def backbone() -> None:
-    """Look at the network that turns photographs into features."""
+    """Inspect the network that turns photographs into features."""
 
 
 @app.command()

@@ -24,11 +24,11 @@ from flows.cli.terminal import (
 )
 
 app = typer.Typer(
-    help="Look at the dataset versions of a store, export them as plain folders, and verify that they are whole.",
+    help="Inspect the dataset versions of a store, export them as plain folders, and verify that they are undamaged.",
     no_args_is_help=True,
 )
 _Version = Annotated[
-    str, typer.Argument(metavar="V", help="The version: the first digits of its hash, 4 at least, or latest.")
+    str, typer.Argument(metavar="V", help="The version: at least 4 first digits of its hash, or latest.")
 ]
 
 
@@ -75,7 +75,7 @@ def diff(
     everything: All = False,
     as_json: Json = False,
 ) -> None:
-    """Show what differs from A to B: images, labels, splits, attributes; of models also predictions that flipped."""
+    """Show what changed from A to B: images, labels, splits and attributes; for models also flipped predictions."""
     with report_errors():
         from tasks.catalog import versions
 
@@ -119,7 +119,7 @@ def find_uses(
 def rejects(
     version: Annotated[
         str | None,
-        typer.Argument(metavar="[V]", help="Also list what this version's labels named and the version leaves out."),
+        typer.Argument(metavar="[V]", help="Also list what this version's labels name but the version leaves out."),
     ] = None,
     config: StoreConfig = None,
     changes: Changes = None,
@@ -127,7 +127,7 @@ def rejects(
     everything: All = False,
     as_json: Json = False,
 ) -> None:
-    """List the photographs that are no training images, each with the reason."""
+    """List the photographs that cannot be training images, each with the reason."""
     with report_errors():
         from tasks.catalog import versions
 
@@ -145,7 +145,7 @@ def retry(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Have rejected photographs examined again by the next retraining, whatever they were rejected for."""
+    """Let the next retraining examine rejected photographs again, whatever they were rejected for."""
     with report_errors():
         from tasks.catalog.images import retry as release
 
@@ -206,7 +206,7 @@ def rebuild(
     as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Build the version of what the source holds, or held on a former day, without training on it."""
+    """Build a dataset version of what the source holds, or held on a former day, without training on it."""
     with report_errors():
         from flows.runner import run_rebuild
 

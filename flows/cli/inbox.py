@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tasks.stores.inbox import Inbox
 
 app = typer.Typer(
-    help="Label live pictures whose senders agreed to have them kept: list them, export them, and let them come in.",
+    help="Label live pictures that their senders allowed to be kept: list, export, accept or forget them.",
     no_args_is_help=True,
 )
 _Day = Annotated[str, typer.Option("--day", metavar="DAY", help="Only pictures of that day, such as 2026-11-29.")]
@@ -62,15 +62,17 @@ def export(
     changes: Changes = None,
     day: _Day = "",
     again: Annotated[
-        bool, typer.Option("--again", help="Also pictures that were exported before and have not come back.")
+        bool, typer.Option("--again", help="Also write pictures that were exported before and have not come back.")
     ] = False,
     root: Annotated[
         str,
-        typer.Option("--root", metavar="DIR", help="The folder that Label Studio serves files from, not the inbox."),
+        typer.Option(
+            "--root", metavar="DIR", help="The folder from which Label Studio serves files, if not the inbox."
+        ),
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Write the pictures that wait as Label Studio's tasks, with the model's guesses as predictions."""
+    """Write the waiting pictures as tasks for Label Studio, with the model's guesses as predictions."""
     with report_errors():
         from tasks.catalog import inbox
 
@@ -85,17 +87,18 @@ def accept(
     config: Config,
     changes: Changes = None,
     control: Annotated[
-        str, typer.Option("--control", metavar="NAME", help="The control that is the label, where there are several.")
+        str, typer.Option("--control", metavar="NAME", help="The control that holds the label, if there are several.")
     ] = "",
     replace: Annotated[
-        bool, typer.Option("--replace", help="Change labels of pictures that came in under another one.")
+        bool, typer.Option("--replace", help="Replace the labels of pictures that were accepted under another.")
     ] = False,
     to: Annotated[
-        str, typer.Option("--to", metavar="URL", help="Write there, not to source.url, for you to copy into it.")
+        str,
+        typer.Option("--to", metavar="URL", help="Write to this address instead of source.url; you copy the files."),
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Let labelled pictures come in: copy them into the source's folder pedigree-inbox, with labels and from=inbox."""
+    """Accept labelled pictures: copy them into the source's folder pedigree-inbox, with labels and from=inbox."""
     with report_errors():
         from tasks.catalog import inbox_labels
 

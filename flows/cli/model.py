@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from tasks.promotion.aliases import Approver, Workspace
 
 app = typer.Typer(
-    help="Look at the model versions of a store, read why each one serves or does not, and decide about them.",
+    help="Inspect the model versions of a store, see why each one serves or does not, and decide about them.",
     no_args_is_help=True,
 )
 _Version = Annotated[
-    str, typer.Argument(metavar="VERSION", help="The model version such as 3, champion, or an MLflow run id.")
+    str, typer.Argument(metavar="VERSION", help="The model version (such as 3), champion, or an MLflow run id.")
 ]
 _Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, which the ledger keeps.")]
-_By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; else whoever is logged in here.")]
+_By = Annotated[
+    str, typer.Option("--by", metavar="NAME", help="Who decides; by default the user who is logged in here.")
+]
 
 
 @app.command("list")
@@ -96,7 +98,9 @@ def promote(
     by: _By = "",
     instead_of: Annotated[
         str,
-        typer.Option("--instead-of", metavar="VERSION", help="Replace this champion, which it was not compared with."),
+        typer.Option(
+            "--instead-of", metavar="VERSION", help="Replace this champion, although the two were not compared."
+        ),
     ] = "",
     changes: Changes = None,
     as_json: Json = False,
@@ -152,7 +156,7 @@ def export(
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Write a version as a folder that runs without Pedigree: ONNX, weights, pixel function, card; checked to agree."""
+    """Export a version as a folder that answers photographs without Pedigree, checked against its evaluation."""
     with report_errors():
         from tasks.exporting.export_model import export_model
 

@@ -27,7 +27,7 @@ def up(
     changes: Changes = None,
     as_json: Json = False,
 ) -> None:
-    """Start the local Prefect, worker, MLflow and service, and deploy what runs there when settings are given."""
+    """Start the local Prefect, worker, MLflow and service; with settings, also deploy the flows."""
     with report_errors():
         from flows.demo import played_demo
         from infra import stack
@@ -91,7 +91,7 @@ def deploy(
 
 @app.command(rich_help_panel=_PANEL)
 def notify(config: Config, changes: Changes = None, as_json: Json = False) -> None:
-    """Let Prefect notify people how runs end, as the section notify says; pedigree up -c FILE does it too."""
+    """Let Prefect tell people how runs end, as the settings under notify say; pedigree up -c FILE does so too."""
     with report_errors():
         from infra import stack
 

@@ -129,12 +129,12 @@ Changes = Annotated[
     typer.Option(
         "--set",
         metavar="SECTION.SETTING=VALUE",
-        help="Change one setting; may be given again.",
+        help="Change one setting; may be repeated.",
         autocompletion=complete_setting,
     ),
 ]
 
-All = Annotated[bool, typer.Option("--all", help="Show every entry, and not the first or newest 20 alone.")]
+All = Annotated[bool, typer.Option("--all", help="Show every entry instead of the first or newest 20.")]
 #: The most entries of a list that a screen shows without --all; --json has all.
 MOST = 20
 
@@ -142,7 +142,7 @@ StoreConfig = Annotated[
     Path | None, typer.Option("--config", "-c", help="The settings file that names the store, as in retrain.")
 ]
 StoreUrl = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="The store itself, where no settings file is at hand.")
+    str | None, typer.Option("--store", metavar="URL", help="The store's address, if you have no settings file.")
 ]
 
 

@@ -63,7 +63,7 @@ def _shared_options() -> dict[tuple[str, str], TyperOption]:
 def describe_shared_options(_: Sequence[str]) -> str:
     """Return a table of the options that many commands have."""
     rows = [_describe(option) for option in _shared_options().values()]
-    return "\n".join(["| option | what it does |", "|---|---|", *rows, "| `--help` | Show what the command takes. |"])
+    return "\n".join(["| option | what it does |", "|---|---|", *rows, "| `--help` | Show this help. |"])
 
 
 def _describe_command(name: str) -> str:

@@ -40,14 +40,14 @@ def predict(
         list[Path], typer.Argument(metavar="FILE", help="Photographs, or folders of them.", show_default=False)
     ],
     version: Annotated[
-        str, typer.Option("--version", metavar="VERSION", help="Ask this model version, and not the champion.")
+        str, typer.Option("--version", metavar="VERSION", help="Ask this model version instead of the champion.")
     ] = "",
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Say what the champion sees in photographs, bit for bit as the service does (exit code 1: some have no answer)."""
+    """Classify photographs with the champion, bit for bit as the service does (exit code 1: some have no answer)."""
     with report_errors():
         from configs.schema import Tracking
         from tasks.domain.training.calibration import NEVER

@@ -39,7 +39,7 @@ def docs(
     ] = _INDEX,
     as_json: Json = False,
 ) -> None:
-    """Show a page of the documentation at the terminal; without a name the index of all pages."""
+    """Show a page of the documentation at the terminal, or the index of all pages."""
     with report_errors():
         from rich.markdown import Markdown
 

@@ -33,12 +33,12 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 @app.command(rich_help_panel="First steps")
 def doctor(
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Look at the source, store and servers of these settings too.")
+        Path | None, typer.Option("--config", "-c", help="Check the source, store and servers of these settings too.")
     ] = None,
     changes: Changes = None,
     as_json: Json = False,
 ) -> None:
-    """Say what is fit for a run and what is not, and what to do about it (exit code 1: something stops a run)."""
+    """Check what would stop a run on this machine, and say what to do about it (exit code 1: something would)."""
     with report_errors():
         from infra.doctor.examine import examine
 

@@ -33,10 +33,10 @@ def init(
     backbone: Annotated[
         str, typer.Option("--backbone", metavar="WEIGHTS", help="imagenet, the path of a weights file, demo or random.")
     ] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take the default of what is not named.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing, and use the defaults of what is not given.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a settings file from four answers: where photographs are, their labels, where to write, which backbone."""
+    """Ask four questions and write a settings file: where photographs are, their labels, the store, the backbone."""
     with report_errors():
         from configs.json_schema import SCHEMA_FILE
         from flows.cli.first_steps.questions import Given, answer_questions
