@@ -62,7 +62,9 @@ def _limited() -> bool:
         except ObjectNotFound:
             return False
     if limit.active_slots >= limit.limit:
-        get_run_logger().info("another retraining works: this one waits until it has ended", extra={"run_log": True})
+        get_run_logger().info(
+            "another retraining is running: this one waits until it has ended", extra={"run_log": True}
+        )
     return True
 
 

@@ -58,18 +58,18 @@ _FIRST = tuple(breed for breed in BREEDS if breed != "beagle")
 _DARK = ("black", "brown")
 _WRONG = Arrival("poodle", range(16, 32), _DARK, folder="beagle")
 STORY = (
-    Act("Night 1: the first photographs of four breeds", tuple(Arrival(breed, range(8)) for breed in _FIRST)),
-    Act("Night 2: more photographs of each", tuple(Arrival(breed, range(8, 16)) for breed in _FIRST)),
+    Act("Run 1: the first photographs of four breeds", tuple(Arrival(breed, range(8)) for breed in _FIRST)),
+    Act("Run 2: more photographs of each", tuple(Arrival(breed, range(8, 16)) for breed in _FIRST)),
     Act(
-        "Night 3: beagles are new, all new poodles are white, and some poodles lie among the beagles",
+        "Run 3: beagles are new, all new poodles are white, and some poodles lie among the beagles",
         (Arrival("beagle", range(6)), Arrival("poodle", range(16, 36), ("white",)), _WRONG),
     ),
     Act(
-        "Night 4: these labels are put right, and other poodles arrive",
+        "Run 4: these labels are corrected, and other poodles arrive",
         (Arrival("poodle", range(36, 40), _DARK),),
         corrected=(_WRONG,),
     ),
-    Act("Night 5: nothing new"),
+    Act("Run 5: nothing new"),
 )
 
 

@@ -125,7 +125,9 @@ def decide(
             return ChallengerOutcome(replace(challenger, collect=report.collect), promotion)
         # The new champion may have another backbone: the test images need its features.
         features = embed(data.dataset, settings)
-    raise PedigreeError(f"Another champion came {_ROUNDS} times while this run decided: run it again when others rest.")
+    raise PedigreeError(
+        f"The champion changed {_ROUNDS} times while this run decided: start it again when no other run decides."
+    )
 
 
 def finish(

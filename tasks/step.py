@@ -143,7 +143,7 @@ def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Ste
 
 def _timeout_message(name: str, hours: float) -> str:
     advice = "what it had stored is kept, and the next run goes on from there"
-    return f"{name} did not end within {hours:g} hours and was stopped: {advice}. Look what held it up."
+    return f"{name} did not end within {hours:g} hours and was stopped: {advice}. Find out what held it up."
 
 
 def _is_retryable(_task: "Task[..., Any]", _run: "TaskRun", state: "State[Any]") -> bool:

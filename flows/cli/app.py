@@ -107,7 +107,7 @@ def reproduce(
         print_answer(reproduction.to_dict(), as_json, tables.render_reproduction(reproduction))
         if reproduction.verdict == "different":
             raise PedigreeError(
-                f"Model version {reproduction.model_version} did not come out again: {reproduction.reason}."
+                f"Model version {reproduction.model_version} could not be reproduced: {reproduction.reason}."
             )
 
 

@@ -134,7 +134,7 @@ def render_lineage(lineage: "Lineage", most: int) -> RenderableType:
     parts += (
         [Text(), *older(len(lineage.models) - most), table]
         if lineage.models
-        else [Text("No model was decided about that used it.")]
+        else [Text("No model that used it has been decided about.")]
     )
     return Group(*(part for part in (*parts, _named("the runs in Prefect", runs, most)) if part is not None))
 

@@ -64,7 +64,7 @@ def _source(options: ServeOptions) -> "ModelSource":
     """Return where champions are found: a store's ledger where one is at hand, else MLflow's alias."""
     if sum(map(bool, (options.config, options.store, options.mlflow))) > 1 or (options.changes and not options.config):
         raise SettingsError(
-            "Say once whose champion serves: by -c FILE, with --set where needed, by --store URL, or by --mlflow URL."
+            "Name the champion's place once: by -c FILE, with --set where needed, by --store URL, or by --mlflow URL."
         )
     tracking = read_settings(options.config, options.changes).tracking if options.config else Tracking()
     if url := _store_url(options):

@@ -94,7 +94,7 @@ def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path, service: 
     Returns:
         The table, each night's reason, and commands to try.
     """
-    table = Table("night", "ended", "images", "new", "embedded", "accuracy", "seconds", title="What happened")
+    table = Table("run", "ended", "images", "new", "embedded", "accuracy", "seconds", title="What happened")
     for title, outcome in outcomes:
         table.add_row(
             title.partition(":")[0],
@@ -166,7 +166,7 @@ def render_models(listing: "Models", most: int) -> RenderableType:
         The table, and how many older ones there are.
     """
     if not listing.models:
-        return Text("Nothing was decided yet: pedigree retrain makes the first model.")
+        return Text("Nothing has been decided yet: pedigree retrain makes the first model.")
     numbers = [model.version for model in listing.models]
     twice = len(set(numbers)) < len(numbers)
     head = ["head"] if twice else []

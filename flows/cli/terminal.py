@@ -85,7 +85,9 @@ def write(text: str) -> bool:
         return False
     except OSError as error:
         _silence()
-        raise PedigreeError(f"The answer cannot be written ({error.strerror}); what it tells of was done.") from None
+        raise PedigreeError(
+            f"The answer cannot be written ({error.strerror}); the command itself was carried out."
+        ) from None
     return True
 
 

@@ -77,7 +77,7 @@ def make_checks(checks: Mapping[str, Check], patience: float = _PATIENCE) -> Dia
             break
         by_name[name] = findings
     late = f"no answer came in {patience:g} seconds"
-    remedy = "look whether the disk or the server behind it hangs, and ask again"
+    remedy = "check whether the disk, or the server behind it, hangs, and ask again"
     return Diagnosis(
         tuple(finding for name in checks for finding in by_name.get(name, [Finding(name, "fail", late, remedy)]))
     )

@@ -38,7 +38,7 @@ fetch("{session}", {{method: "POST", body: word}}).then(async (answer) => {{
   login.send();
 }});
 </script>"""
-_CLOSED = "Only who started this server gets in: run pedigree open.\n"
+_CLOSED = "Only the person who started this server may enter: run pedigree open.\n"
 _USED = "This link was used already, or is older than ten minutes: run pedigree open again."
 
 

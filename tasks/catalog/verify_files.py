@@ -30,7 +30,7 @@ def missing_checksums(store: Store) -> Iterator[str]:
     """Say what nothing proves yet, since an earlier Pedigree wrote it or its run died."""
     files = store.checksums.files_without()
     if files:
-        soon = "" if store.checksums.is_complete() else "; the next night gives them one, and takes them on trust"
+        soon = "" if store.checksums.is_complete() else "; the next run gives them one, and takes them on trust"
         yield f"{count(len(files), 'file')} without a checksum, such as {files[0]}{soon}"
 
 

@@ -211,7 +211,7 @@ def rejects(store: Store, word: str | None) -> Rejects:
     name = find_version(store, word)
     card = store.data_cards.read(name)
     if card is None:
-        raise PedigreeError(f"Version {name[:12]} has no data card, since its night died: run pedigree retrain again.")
+        raise PedigreeError(f"Version {name[:12]} has no data card, since its run died: run pedigree retrain again.")
     waiting = tuple(card["waiting"])
     held = list_excluded(store.labellings.read(card["labels"]), store.manifests.columns(name), waiting)
     # Cards from before it was counted do not say what was passed over.

@@ -160,5 +160,5 @@ def check_backbone(store: Store, fingerprint: str, facts: Mapping[str, Any]) -> 
 
 
 def _altered_file(store: Store, key: str) -> str:
-    remedy = "or move both files of that backbone away, and the next night writes what its settings name anew"
+    remedy = "or move both files of that backbone away, and the next run writes what its settings name anew"
     return f"The file {key} in {store.url} is not what was written: {_COPY}, {remedy}."

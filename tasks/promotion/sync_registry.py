@@ -252,7 +252,7 @@ def _describe_unfinished(pending: Sequence[Decision], problem: ServiceUnavailabl
 
 _ABANDONED = {
     "pedigree.outcome": "abandoned",
-    "pedigree.reason": "its night died before a decision, and a later one found other photographs or settings",
+    "pedigree.reason": "its run died before a decision, and a later one found other photographs or settings",
 }
 
 

@@ -118,5 +118,5 @@ def _alarm(number: str, names: list[str]) -> str:
     return (
         f"ALARM: MLflow serves version {number} with other files than were registered, {files}: "
         "whoever serves it runs them. Put MLflow's artifacts back from a copy, or delete that version in MLflow, and "
-        "the next night registers it again from the store"
+        "the next run registers it again from the store"
     )

@@ -138,7 +138,7 @@ def take_part(settings: schema.Settings) -> str:
 
     cluster = workers()
     if not cluster or cluster[1] == 0:
-        raise SettingsError("A worker needs TF_CONFIG with an index from 1 on; index 0 is the night itself.")
+        raise SettingsError("A worker needs TF_CONFIG with an index from 1 on; index 0 is the run itself.")
     store = Store(settings.store.url)
     join_workers(settings.training)
     message = broadcast(_devices(settings.fine_tuning), None)

@@ -209,7 +209,7 @@ def test_one_of_many_late_runs_starts(
     ended: list[str] = []
     at_terminal = threading.Thread(target=copy_context().run, args=(_run_at_a_terminal, ended))
     at_terminal.start()
-    wait_until(lambda: "another retraining works: this one waits" in caplog.text, 60, "the run at a terminal")
+    wait_until(lambda: "another retraining is running: this one waits" in caplog.text, 60, "the run at a terminal")
     assert ended == []
     client.set_flow_run_state(late[0].id, Completed(), force=True)
     at_terminal.join(60)

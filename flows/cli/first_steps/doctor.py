@@ -46,7 +46,9 @@ def doctor(
         diagnosis = examine(home(), settings, operations, problem)
         print_answer(diagnosis.to_dict(), as_json, render_diagnosis(diagnosis))
         if diagnosis.failures:
-            raise PedigreeError(f"{count(diagnosis.failures, 'finding')} would stop a run: do what stands beside it.")
+            raise PedigreeError(
+                f"{count(diagnosis.failures, 'finding')} would stop a run: follow the advice beside it."
+            )
 
 
 def _read(config: Path | None, changes: list[str]) -> "tuple[Settings | None, Operations | None, str]":
@@ -67,7 +69,7 @@ def render_diagnosis(diagnosis: "Diagnosis") -> RenderableType:
     for finding in diagnosis.findings:
         table.add_row(Text(finding.state, _COLOURS[finding.state]), finding.name, _describe(finding))
     warnings = sum(finding.state == "warn" for finding in diagnosis.findings)
-    fine = "Everything is fit for a run" + (f", with {count(warnings, 'warning')}." if warnings else ".")
+    fine = "Everything is ready for a run" + (f", with {count(warnings, 'warning')}." if warnings else ".")
     return Group(table, *([] if diagnosis.failures else [Text(f"\n{fine}")]))
 
 

@@ -24,7 +24,7 @@ ATTRIBUTE = "split"
 ELSEWHERE = "not in its published split"
 _MEANING = (
     "held out, since a near duplicate is published in another split (test goes before validation, and that before "
-    "train), or in another split for life, which an earlier night gave it"
+    "train), or in another split for life, which an earlier run gave it"
 )
 _WORDS = {
     Split.TRAIN: "train|training|trn",

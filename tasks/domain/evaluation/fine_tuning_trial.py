@@ -283,7 +283,7 @@ def _describe_cost(figures: Mapping[str, float], rows: Sequence[Row], settings: 
     train, epochs = sum(row.split is Split.TRAIN for row in rows), settings.fine_tuning.epochs
     tuning = f"{count(epochs, 'epoch')} on all {count(train, 'training image')}"
     trial, full = (_format_seconds(figures[name]) for name in ("cpu_seconds", "whole_cpu_seconds"))
-    return f"The trial of {day} took {trial} CPU seconds; {tuning} would take about {full}, each night that trains"
+    return f"The trial of {day} took {trial} CPU seconds; {tuning} would take about {full}, in each run that trains"
 
 
 def _format_seconds(seconds: float) -> str:

@@ -132,7 +132,7 @@ def _describe_success(results: Sequence[RuleResult]) -> str:
     inconclusive = sum(result.silent for result in results[1:])
     remaining = len(results) - 1 - inconclusive
     passed = f", and {remaining} more {'rule' if remaining == 1 else 'rules'} passed" if remaining else ""
-    return results[0].said + passed + (f", {inconclusive} had nothing to say" if inconclusive else "")
+    return results[0].said + passed + (f", {inconclusive} inconclusive" if inconclusive else "")
 
 
 def _applies(rule: Rule, inputs: GateInputs) -> bool:

@@ -80,7 +80,7 @@ def describe_growth_shortfall(growth: DataGrowth, gate: Gate) -> str:
     """
     if growth.kept < growth.learned:
         gone = f"{growth.learned - growth.kept:,} of the champion's {growth.learned:,} training images"
-        return f"tonight lacks {gone}, gone or under another label"
+        return f"this run lacks {gone}, gone or under another label"
     if growth.recipe == "other":
         return "the champion was made by other training settings"
     if growth.recipe == "same" and growth.share < gate.more_data:

@@ -45,7 +45,7 @@ class ServingCheck:
         if self.wrong:
             return self.wrong
         same = "bit for bit" if not self.widest else f"to {self.widest:.1g}"
-        return f"{count(self.asked, 'test image')} answered as evaluated, {same}, and a bad one refused politely"
+        return f"{count(self.asked, 'test image')} answered as evaluated, {same}, and a bad file refused with a reason"
 
 
 def serving_tolerance(facts: Mapping[str, Any]) -> float:

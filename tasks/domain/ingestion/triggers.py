@@ -294,6 +294,6 @@ def _count_by_folder(keys: Iterable[str]) -> Counter[str]:
 
 def _vanished_message(loss: str, rule: str) -> str:
     return (
-        f"{loss}, and source.vanished {rule}: nothing was learned from the rest. Look whether the disk is mounted and "
-        "the rights are as they were; where it is meant, say so for one run with --set 'source.vanished=at most 1'."
+        f"{loss}, and source.vanished {rule}: nothing was learned from the rest. Check that the disk is mounted and "
+        "the rights are as they were; if this is intended, say so for one run with --set 'source.vanished=at most 1'."
     )

@@ -63,7 +63,7 @@ class FeatureFile:
         """
         data = os.pread(self.descriptor, (end - start) * self._row_bytes, start * self._row_bytes)
         if len(data) != (end - start) * self._row_bytes:
-            raise PedigreeError("The file of features on this machine's disk was cut short: run the night again.")
+            raise PedigreeError("The file of features on this machine's disk was cut short: start the run again.")
         return np.frombuffer(data, self.precision).reshape(-1, self.width).astype(np.float32, copy=False)
 
     @property

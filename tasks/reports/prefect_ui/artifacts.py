@@ -268,7 +268,7 @@ def make_final_state(outcome: Outcome) -> "State[Outcome]":
     from prefect.states import Completed
 
     if outcome.alarm:
-        raise PedigreeError(f"The night ended {outcome.status}. {outcome.alarm}.")
+        raise PedigreeError(f"The run ended {outcome.status}. {outcome.alarm}.")
     state: State[Outcome] = Completed(
         name=outcome.status.replace("-", " ").capitalize(), message=visible(outcome.reason), data=outcome
     )

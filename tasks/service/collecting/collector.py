@@ -112,7 +112,7 @@ class Collector:
         """Say why the photograph of an answer is not held."""
         if self.inbox is None:
             return "This service keeps no photographs."
-        return "The photograph is held no more: send it again, and agree to have it kept."
+        return "The photograph is no longer held: send it again, and agree to have it kept."
 
     def agree(self, answer: str) -> None:
         """Note that the sender of a photograph agrees to have it kept."""

@@ -109,7 +109,7 @@ def _name(method: str) -> str:
 
 
 async def _tell_failure(_request: Request, _error: Exception) -> Response:
-    return _respond(ServiceProblem(ProblemKind.FAILED, "What went wrong stands in the service's log."))
+    return _respond(ServiceProblem(ProblemKind.FAILED, "The service's log says what went wrong."))
 
 
 def _respond(problem: ServiceProblem) -> Response:

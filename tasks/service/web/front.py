@@ -106,7 +106,7 @@ class Front:
         except Exception as error:  # noqa: BLE001 - a client hears that it went wrong, and not where
             _report(error)
             if not statuses:
-                problem = ServiceProblem(ProblemKind.FAILED, "What went wrong stands in the service's log.")
+                problem = ServiceProblem(ProblemKind.FAILED, "The service's log says what went wrong.")
                 await send_problem(send_with_headers, problem)
         self._metrics.count_request(self._address(reading), statuses[0] if statuses else 500)
 
@@ -127,7 +127,7 @@ class Front:
     def _check(self, scope: Message, headers: Headers) -> None:
         """Check, before anything else is done with a request, whether it may be answered; raise what it is told."""
         if self._present > _REQUESTS:
-            raise ServiceProblemError(ProblemKind.BUSY, "Too many requests are there at once.", retry_after=1)
+            raise ServiceProblemError(ProblemKind.BUSY, "There are too many requests at once.", retry_after=1)
         self._access.check(scope["path"], headers)
         check_origin(scope["method"], headers)
         _check_length(headers)

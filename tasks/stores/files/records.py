@@ -192,7 +192,7 @@ class CutChoices:
         self.checksums.create(key, json.dumps(facts, ensure_ascii=False, indent=1).encode())
         choice = self.read(backbone)
         if choice is None:
-            raise PedigreeError(f"The file {key} has vanished from {self.objects.url}: run the night again.")
+            raise PedigreeError(f"The file {key} has vanished from {self.objects.url}: start the run again.")
         return choice
 
     def read(self, backbone: "schema.Backbone") -> CutChoice | None:

@@ -91,7 +91,7 @@ class Backbones:
         except ObjectChangedError:
             return None
         except (ValueError, KeyError, TypeError):
-            message = f"The file {key} in {self.objects.url} is damaged: remove it, and the next night writes it anew."
+            message = f"The file {key} in {self.objects.url} is damaged: remove it, and the next run writes it anew."
             raise PedigreeError(message) from None
         return fingerprint if self.has(fingerprint) else None
 
@@ -129,7 +129,7 @@ class Backbones:
         except ObjectChangedError:
             return None
         except (ValueError, TypeError):
-            message = f"The file {key} in {self.objects.url} is damaged: remove it, and the next night writes it anew."
+            message = f"The file {key} in {self.objects.url} is damaged: remove it, and the next run writes it anew."
             raise PedigreeError(message) from None
 
 

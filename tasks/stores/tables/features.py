@@ -202,7 +202,7 @@ class FeatureStore:
         if not found.present().all():
             lacking = images[int(np.argmin(found.present())) % len(images)]
             message = f"The store {self.objects.url} lacks features of image {lacking!r} under backbone"
-            raise PedigreeError(f"{message} {self.fingerprint[:12]}: run the night again, and it makes them.")
+            raise PedigreeError(f"{message} {self.fingerprint[:12]}: start the run again, and it makes them.")
         columns = ["vector", _CHECKSUM.name] if self._checked(table) else ["vector"]
         for part, selection, positions in found.ascending(columns):
             vectors = part["vector"].flatten().to_numpy().reshape(-1, self.width)[selection]
@@ -233,7 +233,7 @@ class FeatureStore:
             if computed != written:
                 raise PedigreeError(
                     f"The table features/{self.fingerprint} in {self.objects.url} is not what was written, first about "
-                    f"image {image}: move it away, and the next night makes its features again."
+                    f"image {image}: move it away, and the next run makes its features again."
                 )
 
     def _checked(self, table: Table) -> bool:
@@ -247,7 +247,7 @@ class FeatureStore:
             return False
         raise PedigreeError(
             f"The table features/{self.fingerprint} in {self.objects.url} has lost its checksums: move it away, and "
-            "the next night makes its features again."
+            "the next run makes its features again."
         )
 
     @property
@@ -271,7 +271,7 @@ class FeatureStore:
 
     def _check(self, stored: pa.Schema) -> None:
         table = f"The table features/{self.fingerprint} in {self.objects.url}"
-        advice = "move it away, and the next night makes its features again."
+        advice = "move it away, and the next run makes its features again."
         if not {"image", "view", "vector"} <= set(stored.names):
             raise PedigreeError(f"{table} was made by an older Pedigree, without views: {advice}")
         width = stored.field("vector").type.list_size

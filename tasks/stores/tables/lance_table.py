@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: Names that are looked up together: whoever reads for days follows the newest version, since old ones are swept.
 LOOKED_UP = 4096
-_AGAIN = "run the night again, which fetches what its source still holds"
+_AGAIN = "start the run again, which fetches what its source still holds"
 # Attempts to add a column where another writer was faster.
 _TRIES = 5
 

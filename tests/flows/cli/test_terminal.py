@@ -75,7 +75,9 @@ def test_an_answer_that_cannot_be_written_is_said(store: str, option: str) -> No
     """On a full disk the answer's loss is told in a sentence, with exit code 1."""
     done = shell(f"$RUN data show latest --store $STORE {option} >/dev/full", store)
     assert done.returncode == 1
-    assert done.stderr == b"The answer cannot be written (No space left on device); what it tells of was done.\n"
+    assert (
+        done.stderr == b"The answer cannot be written (No space left on device); the command itself was carried out.\n"
+    )
 
 
 def test_closed_streams_are_no_error(store: str) -> None:

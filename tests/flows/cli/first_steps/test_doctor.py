@@ -44,7 +44,7 @@ def test_the_screen_shows_state_and_remedy(columns: str, monkeypatch: pytest.Mon
         ["warn", "prefect", "no", "server"],
         ["Do:", "pedigree", "up."],
     ]
-    assert lines[-1] == "Everything is fit for a run, with 1 warning."
+    assert lines[-1] == "Everything is ready for a run, with 1 warning."
     failed = Diagnosis((Finding("store", "fail", "x" * 200, "do"),))
-    assert "fit for a run" not in render(render_diagnosis(failed))
+    assert "ready for a run" not in render(render_diagnosis(failed))
     assert max(map(len, render(render_diagnosis(failed)).splitlines())) <= int(columns)

@@ -102,7 +102,7 @@ def test_less_than_that_is_not_enough(ahead: CrossValidation) -> None:
     for growth, message in (
         (
             replace(enough, kept=99),
-            "tonight lacks 1 of the champion's 100 training images, gone or under another label",
+            "this run lacks 1 of the champion's 100 training images, gone or under another label",
         ),
         (replace(enough, recipe="other"), "the champion was made by other training settings"),
         (replace(enough, more=9), "9.0% more images than the champion's 100, and gate.more_data asks for 10%"),

@@ -99,7 +99,7 @@ def test_the_sentence_says_what_was_measured_and_what_it_costs() -> None:
         "Fine-tuning is worth it: 2 epochs from mixed9 on 60 photographs of 3 classes recognise 0.750 (0.686 to 0.805) "
         "of 200 validation images, a head alone on the same photographs 0.600 (0.531 to 0.665); the gain is +0.150 "
         "(95% interval +0.082 to +0.215). The trial of 2026-11-29 took 170 CPU seconds; 10 epochs on all 168 "
-        "training images would take about 390, each night that trains."
+        "training images would take about 390, in each run that trains."
     )
     assert "1 epoch from mixed9" in str(make_trial(110, 40, 10, 40, epochs=1))
 

@@ -26,7 +26,7 @@ def rows(shift: float = 0.0) -> list[dict[str, Any]]:
 def test_the_same_bits_pass_and_so_does_another_processor() -> None:
     """What is nearer than two processors are apart is the evaluation's answer; what is further is not."""
     assert str(check_serving("1", EXPECTED, rows())) == (
-        "2 test images answered as evaluated, bit for bit, and a bad one refused politely"
+        "2 test images answered as evaluated, bit for bit, and a bad file refused with a reason"
     )
     assert not check_serving("1", EXPECTED, rows(TOLERANCE / 2)).wrong
     far = check_serving("7", EXPECTED, rows(2 * TOLERANCE))
@@ -75,4 +75,4 @@ def test_nothing_asked_is_silent_and_not_passed() -> None:
     assert apply_gate_rules(facts, Gate(rules=RULE.rules, when_silent="fail")).outcome == "rejected"
     verdict = apply_gate_rules(facts, Gate(rules=("accuracy at least 0.5", "top_3 at least 0.5", *RULE.rules)))
     assert verdict.rules[-1].silent
-    assert verdict.reason.endswith("and 1 more rule passed, 1 had nothing to say")
+    assert verdict.reason.endswith("and 1 more rule passed, 1 inconclusive")

@@ -71,7 +71,8 @@ def test_a_new_head_takes_over_on_the_same_network(champions: ChampionStore) -> 
     assert follower.model
     assert (version(follower), follower.model.identity.decision) == ("1", 3)
     assert (
-        follower.following.checked == "8 test images answered as evaluated, bit for bit, and a bad one refused politely"
+        follower.following.checked
+        == "8 test images answered as evaluated, bit for bit, and a bad file refused with a reason"
     )
 
 

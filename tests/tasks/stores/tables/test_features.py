@@ -35,7 +35,7 @@ def test_many_and_few_come_back_as_asked(store: FeatureStore, count: int) -> Non
 def test_a_missing_image_is_named(store: FeatureStore) -> None:
     """What was never embedded is no row of zeros but a sentence."""
     with pytest.raises(
-        PedigreeError, match="lacks features of image 'image-9999' under backbone net: run the night again"
+        PedigreeError, match="lacks features of image 'image-9999' under backbone net: start the run again"
     ):
         store.read(["image-0001", "image-9999"])
 

@@ -68,7 +68,7 @@ def test_a_missing_image_is_named_in_a_sentence(tmp_path: Path) -> None:
     """Reading an image that the table lacks says which one."""
     _append(tmp_path, "ab")
     table = Store(str(tmp_path)).table("rows", pa.schema([("image", pa.string())]))
-    with pytest.raises(PedigreeError, match="lacks image x: run the night again"):
+    with pytest.raises(PedigreeError, match="lacks image x: start the run again"):
         list(table.take(["a", "x", "y"], ["image"]))
 
 
