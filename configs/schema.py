@@ -174,18 +174,18 @@ class Training(Section):
     )
     balance: Literal["weights", "sampling", "none"] = Field(
         default="weights",
-        description="How rare classes get their say: by weight, by being drawn more often (fine-tuning only), or not.",
+        description="How rare classes are balanced: by weight, by being drawn more often (fine-tuning only), or not.",
     )
     l2: Annotated[float, Field(ge=0, le=10)] = Field(
         default=0.0,
         description="Weight decay of the head; 0 tries 3 to 0.000001 and keeps the best on images held out.",
     )
     label_smoothing: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        default=0.0, description="Share of certainty that is taken from each label, where labels may be wrong."
+        default=0.0, description="Share of certainty that is taken from each label, since labels may be wrong."
     )
     sure_precision: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.95,
-        description="The model says I don't know where so large a share of its answers could not be right.",
+        description="Share of confident answers that must be right; otherwise the model says I don't know.",
     )
     most: Annotated[int, Field(ge=0, le=10**9)] = Field(
         default=0,
@@ -217,7 +217,7 @@ class FineTuning(Section):
     )
     batch: Annotated[int, Field(ge=1, le=4096)] = Field(default=32, description="Images in one training step.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.0001, description="Highest step size of Adam, after a warm-up and before a decay to nothing."
+        default=0.0001, description="Highest step size of Adam, after a warm-up and before a decay to zero."
     )
     augmentation: Literal["none", "light", "strong"] = Field(
         default="light", description="Random changes of the pictures: mirror and shift, or colours and zoom as well."
@@ -253,7 +253,7 @@ class Settings(Section):
 
     source: Source
     store: Store
-    labels: Labels = Field(default=Labels(), description="Who says what an image shows.")
+    labels: Labels = Field(default=Labels(), description="Where labels come from.")
     images: Images = Field(default=Images(), description="Which files may become training images.")
     dataset: Dataset = Field(default=Dataset(), description="How images become a dataset version.")
     backbone: Backbone = Field(default=Backbone(), description="The Inception network that makes the features.")
@@ -263,8 +263,8 @@ class Settings(Section):
     gate: Gate = Field(default=Gate(), description="The rules that a challenger must pass.")
     tracking: Tracking = Field(default=Tracking(), description="Where MLflow keeps runs and models.")
     card: Card = Field(default=Card(), description="What only a person can say on the model card.")
-    watch: Watch = Field(default=Watch(), description="When uploads are a reason to retrain before the nightly run.")
-    scale: Scale = Field(default=Scale(), description="Where long work is done.")
+    watch: Watch = Field(default=Watch(), description="When new photographs start a retraining before the nightly run.")
+    scale: Scale = Field(default=Scale(), description="Where long work runs, and on how many workers.")
 
     @property
     def learns_behind_the_cut(self) -> bool:

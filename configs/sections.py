@@ -86,7 +86,7 @@ class Gate(Section):
     )
     needs: Literal["likely-improvement", "improvement", "no-harm"] = Field(
         default="likely-improvement",
-        description="What a champion gives way to: improvement: a model shown to be better, or with new classes. "
+        description="What may replace a champion: improvement: a model shown to be better, or with new classes. "
         "likely-improvement: that, or one that learned from more; see docs/reference/gate-rules.md. "
         "no-harm: any without harm.",
     )
@@ -102,21 +102,21 @@ class Gate(Section):
         description="How often an equal model may be called better, and how often the comparing rules may reject one.",
     )
     minimum_support: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=10, description="Of a class or slice with fewer test images nothing is said: it is unknown, not fine."
+        default=10, description="A class or slice with fewer test images is unknown, not fine."
     )
     serve_check: bool = Field(
         default=True,
-        description="Ask the packaged model before each decision, also where no rule says served as evaluated.",
+        description="Test the packaged model before each decision, even if no rule says served as evaluated.",
     )
     when_silent: Literal["pass", "fail", "ask"] = Field(
-        default="pass", description="What a rule counts as that has too few test images: it is inconclusive."
+        default="pass", description="How a rule counts that is inconclusive, as it has too few test images."
     )
     live_answers: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=200, description="Live answers of both models from which on their live disagreement counts as known."
+        default=200, description="How many live answers of both models make their live disagreement count as known."
     )
     when_champion_fails: Literal["stop", "absolute"] = Field(
         default="stop",
-        description="Where the champion no longer loads: stop, or apply only the rules that need no champion.",
+        description="If the champion no longer loads: stop, or apply only the rules that need no champion.",
     )
 
     @property
@@ -142,7 +142,7 @@ class Source(Section):
     url: str = Field(description="Folder or bucket of labelled photographs: a path, file:///… or s3://bucket/prefix.")
     pass_over: tuple[str, ...] = Field(
         default=(),
-        description="Names of folders that are no classes, beside bins, caches and dot folders; * is any letters.",
+        description="Names of folders that are not classes, besides bins, caches and dot folders; * is any letters.",
     )
     listing: Literal["list", "inventory"] = Field(
         default="list",
@@ -155,7 +155,7 @@ class Source(Section):
         description="Where S3 writes the inventory: the folder that holds folders such as 2026-11-28T01-00Z.",
     )
     inventory_days: Annotated[int, Field(ge=1, le=366)] = Field(
-        default=8, description="An inventory that is older than so many days is refused."
+        default=8, description="An inventory that is older than this many days is refused."
     )
     vanished: str = Field(
         default="at most 0.3",
@@ -221,7 +221,7 @@ class Scale(Section):
         default=256, description="The most images of one task; a worker that dies costs so many for each in flight."
     )
     wait: Annotated[int, Field(ge=1, le=86_400)] = Field(
-        default=300, description="Seconds to wait for a worker while there is none, before the run fails."
+        default=300, description="How many seconds to wait for a worker before the run fails."
     )
     unlike: Literal["refuse", "separate"] = Field(
         default="refuse",
@@ -265,10 +265,10 @@ class Scale(Section):
 
 
 class Watch(Section):
-    """When uploads are a reason to retrain before the nightly run."""
+    """When new photographs start a retraining before the nightly run."""
 
     settle_minutes: Annotated[int, Field(ge=0, le=1440)] = Field(
-        default=10, description="Wait until nothing was uploaded for this many minutes."
+        default=10, description="Wait until nothing has been uploaded for this many minutes."
     )
     new_images: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=100, description="How many new images are enough to retrain."

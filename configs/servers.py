@@ -30,7 +30,7 @@ class Servers(Section):
         description="Where MLflow keeps files: a path or s3://bucket/prefix; empty means Pedigree's home folder.",
     )
     authentication: bool = Field(
-        default=False, description="Prefect and MLflow ask for a name and a password, see docs/how-to/servers.md."
+        default=False, description="Prefect and MLflow ask for a name and a password; see docs/how-to/servers.md."
     )
 
     @field_validator("prefect_database", "mlflow_database")
@@ -53,22 +53,22 @@ class Notify(Section):
     )
     blocks: tuple[str, ...] = Field(
         default=(),
-        description="Notification blocks that exist in Prefect, such as slack-webhook/team; they are told as well.",
+        description="Notification blocks that exist in Prefect, such as slack-webhook/team; they are used as well.",
     )
     when: tuple[NotifiedOutcome, ...] = Field(
         default=("promoted", "rejected", "needs-approval", "failed", "drifted", "swap-refused"),
-        description="What is told. Ends of a run: promoted, rejected, needs-approval, failed (crashed as well); of the "
-        "service: drifted (labels are wanted), swap-refused (a new model does not serve).",
+        description="What people are told about. Ends of a run: promoted, rejected, needs-approval, failed (crashed as "
+        "well); of the service: drifted (labels are wanted), swap-refused (a new model does not serve).",
     )
     silent_hours: Annotated[float, Field(ge=0, le=8760)] = Field(
-        default=26, description="Tell also when no run has ended well for this many hours; 0 means never."
+        default=26, description="Also tell people when no run has ended well for this many hours; 0 means never."
     )
     email_to: tuple[str, ...] = Field(default=(), description="Who gets the e-mail.")
-    email_from: str = Field(default="", description="Whom the e-mail comes from.")
-    smtp_server: str = Field(default="", description="Server that takes the e-mail, such as smtp.example.org:587.")
+    email_from: str = Field(default="", description="The sender of the e-mail.")
+    smtp_server: str = Field(default="", description="The mail server, such as smtp.example.org:587.")
     smtp_user: str = Field(default="", description="Name to log in with there; empty means that it asks for none.")
     smtp_encryption: Literal["starttls", "ssl", "none"] = Field(
-        default="starttls", description="How the way to the mail server is encrypted: starttls, ssl, none."
+        default="starttls", description="How the connection to the mail server is encrypted: starttls, ssl, none."
     )
 
     @field_validator("smtp_server")
@@ -110,13 +110,13 @@ class Serve(Section):
         default=8080, description="Port to listen on; 0 takes any that is free."
     )
     follow_seconds: Annotated[float, Field(ge=0.1, le=3600)] = Field(
-        default=2, description="Seconds between two looks at who is champion."
+        default=2, description="Seconds between two checks of which model is champion."
     )
     decode_seconds: Annotated[float, Field(ge=0.1, le=60)] = Field(
         default=5, description="Seconds that decoding one photograph may take; then its process is killed."
     )
     queue: Annotated[int, Field(ge=0, le=10_000)] = Field(
-        default=32, description="Photographs that may wait for a core; who asks for more is told to come again."
+        default=32, description="Photographs that may wait for a core; further requests are told to try again later."
     )
     max_files: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=16, description="The most photographs of one request."
@@ -131,7 +131,7 @@ class Serve(Section):
         default=10, description="Seconds within which the head of a request must have come, and then its body."
     )
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
-        default=5, description="Seconds that it goes on after SIGTERM, while /ready already says no."
+        default=5, description="Seconds for which it answers on after SIGTERM, while /ready already says no."
     )
     why_images: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
         default=100_000,
@@ -139,11 +139,11 @@ class Serve(Section):
     )
     drift_pictures: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=200,
-        description="Distinct pictures a day from which on a day is compared with the test images; 0 compares none.",
+        description="How many distinct pictures a day needs to be compared with the test images; 0 compares none.",
     )
     shadow: bool = Field(
         default=True,
-        description="Whether a challenger that waits answers photographs too, unheard, beside the champion.",
+        description="Whether a waiting challenger answers photographs in the champion's shadow, to be compared.",
     )
     shadow_share: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.05,
@@ -151,7 +151,8 @@ class Serve(Section):
         "champion's; 0 compares no such challenger.",
     )
     show_training: bool = Field(
-        default=False, description="Whether whoever may ask is shown training photographs, and not their labels alone."
+        default=False,
+        description="Whether people who may ask are shown training photographs, and not only their labels.",
     )
 
 
@@ -165,7 +166,7 @@ class Inbox(Section):
     )
     per_day: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=100,
-        description="The most pictures that a day keeps; a quarter from midnight (UTC) on, the rest evenly.",
+        description="The most pictures to keep in a day: a quarter from midnight (UTC) on, the rest evenly.",
     )
     random_share: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.01,
@@ -173,14 +174,14 @@ class Inbox(Section):
         "the model is.",
     )
     megabytes: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        default=64, description="Memory for pictures that may be kept; where it is full the oldest go."
+        default=64, description="Memory for pictures that may be kept; when it is full, the oldest are dropped."
     )
 
 
 class Operations(Section):
     """The sections of a settings file that only the servers read: no run depends on them."""
 
-    servers: Servers = Field(default=Servers(), description="Where Prefect and MLflow keep what they know.")
+    servers: Servers = Field(default=Servers(), description="Where Prefect and MLflow keep their data.")
     notify: Notify = Field(default=Notify(), description="Who is told how runs end.")
     serve: Serve = Field(default=Serve(), description="How the champion answers photographs over HTTP.")
     inbox: Inbox = Field(default=Inbox(), description="Where pictures wait for labels.")
