@@ -6,7 +6,7 @@ from configs.load import resolve_scale
 from configs.schema import Store
 from configs.sections import Scale
 from flows.decorators import flat_parameters
-from tasks.domain.registry.model_record import Reproduction
+from tasks.domain.registry.reproduction import Reproduction
 from tasks.reports.prefect_ui.runs_list import name_flow_run
 from tasks.reproduction.original import load_record, verify_images
 from tasks.reproduction.refit import compare, refit

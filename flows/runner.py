@@ -16,7 +16,7 @@ from infra import stack
 from infra.local_stack import health
 from infra.local_stack.servers import HEARTBEAT
 from tasks.domain.ingestion.triggers import PollResult
-from tasks.domain.registry.model_record import Reproduction
+from tasks.domain.registry.reproduction import Reproduction
 from tasks.domain.runs.results import Outcome, RunData
 from tasks.domain.training.cut_comparison import CutComparison
 

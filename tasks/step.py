@@ -4,10 +4,9 @@ import atexit
 import gc
 import logging
 from asyncio import CancelledError
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property, wraps
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
@@ -46,8 +45,19 @@ _STORED_NAMES = {
     "mark_processed": "note",
     "mark_rebuilt": "note",
 }
-_seconds: defaultdict[str, dict[str, float]] = defaultdict(dict)
-_samples: defaultdict[str, list[tuple[int, Mapping[str, float]]]] = defaultdict(list)
+# A process that polls a source for months begins a run each time: what older ones took is not asked for any more.
+_MOST_RUNS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Measures:
+    """How long the steps of a run took, and how busy the machine was by the end of each."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    samples: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
+
+
+_measures_by_run: dict[str, _Measures] = {}
 
 
 @dataclass(frozen=True)
@@ -122,16 +132,15 @@ def step(hours: float, *, logged: bool = True) -> Callable[[Callable[P, R]], Ste
     def decorate(function: Callable[P, R]) -> Step[P, R]:
         @wraps(function)
         def timed(*arguments: P.args, **named: P.kwargs) -> R:
-            from prefect.runtime import flow_run
-
             started = perf_counter()
             try:
                 result = function(*arguments, **named)
             except CancelledError:
                 raise PedigreeError(_timeout_message(function.__name__, hours)) from None
             name = _STORED_NAMES.get(function.__name__, function.__name__)
-            _seconds[str(flow_run.id)][name] = round(perf_counter() - started, 3)
-            _samples[str(flow_run.id)].append((time_ns() // 10**6, measure_machine()))
+            measures = _measures_of_run()
+            measures.seconds[name] = round(perf_counter() - started, 3)
+            measures.samples.append((time_ns() // 10**6, measure_machine()))
             if logged and (text := str(result)):
                 log_result(function.__name__, text)
             return result
@@ -197,22 +206,28 @@ def without_run_log() -> Iterator[None]:
         yield
 
 
-def seconds_by_step() -> Mapping[str, float]:
-    """Tell how long each finished step of the current flow run took, in seconds."""
+def _measures_of_run() -> _Measures:
+    """Return what is measured of the current flow run; those of runs long ago are dropped."""
     from prefect.runtime import flow_run
 
-    return dict(_seconds[str(flow_run.id)])
+    measures = _measures_by_run.setdefault(str(flow_run.id), _Measures())
+    for run in list(_measures_by_run)[:-_MOST_RUNS]:
+        _measures_by_run.pop(run, None)
+    return measures
+
+
+def seconds_by_step() -> Mapping[str, float]:
+    """Return how long each finished step of the current flow run took, in seconds."""
+    return dict(_measures_of_run().seconds)
 
 
 def machine_samples() -> Sequence[tuple[int, Mapping[str, float]]]:
-    """Tell how busy the machine was by the end of each step of the current flow run, as MLflow's system metrics.
+    """Return how busy the machine was by the end of each step of the current flow run, as MLflow's system metrics.
 
     Returns:
         When each step ended, in milliseconds since 1970, and the metrics.
     """
-    from prefect.runtime import flow_run
-
-    return tuple(_samples[str(flow_run.id)])
+    return tuple(_measures_of_run().samples)
 
 
 def _filter_record(record: logging.LogRecord) -> bool:

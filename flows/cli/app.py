@@ -12,6 +12,7 @@ from flows.cli.answers import predict
 from flows.cli.first_steps import docs, doctor, init
 from flows.cli.help_page import hide_types, print_version
 from flows.cli.terminal import (
+    AsOf,
     Changes,
     Config,
     Json,
@@ -64,7 +65,7 @@ def retrain(
     config: Config,
     changes: Changes = None,
     force: Annotated[bool, typer.Option("--force", help="Train even if nothing has changed.")] = False,
-    as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
+    as_of: AsOf = "",
     rehearse: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and stop before training; keep nothing.")
     ] = False,
@@ -75,12 +76,12 @@ def retrain(
         if rehearse:
             from flows.runner import run_dry
 
-            foreseen = run_dry(read_settings(config, changes or []), force=force, as_of=as_of)
+            foreseen = run_dry(read_settings(config, changes), force=force, as_of=as_of)
             print_answer(foreseen.to_dict(), as_json, tables.render_dry_run(foreseen))
             return
         from flows.runner import run_retrain
 
-        outcome = run_retrain(read_settings(config, changes or []), force=force, as_of=as_of)
+        outcome = run_retrain(read_settings(config, changes), force=force, as_of=as_of)
         print_answer(outcome.to_dict(), as_json, tables.render_outcome(outcome))
 
 
@@ -117,7 +118,7 @@ def worker(config: Config, changes: Changes = None, as_json: Json = False) -> No
     with report_errors():
         from tasks.training.fine_tune import take_part
 
-        dataset = take_part(read_settings(config, changes or []))
+        dataset = take_part(read_settings(config, changes))
         print_answer({"dataset": dataset}, as_json, f"helped to fine-tune on version {dataset[:12]}")
 
 
@@ -132,7 +133,7 @@ def watch(
     with report_errors():
         from flows.runner import poll_repeatedly
 
-        settings = read_settings(config, changes or [])
+        settings = read_settings(config, changes)
         for poll_result in poll_repeatedly(settings, once=once):
             if not print_answer(poll_result.to_dict(), as_json, str(poll_result)):
                 break

@@ -33,7 +33,7 @@ def compare(config: Config, changes: Changes = None, as_json: Json = False) -> N
     with report_errors():
         from flows.runner import run_compare
 
-        settings = read_settings(config, changes or [])
+        settings = read_settings(config, changes)
         comparison = run_compare(settings)
         # Imports Prefect, whose own log lines stay off the screen only where the runner was there first.
         from tasks.features.backbone_cuts import with_chosen_cut

@@ -10,9 +10,11 @@ from flows.cli import data_tables as screens
 from flows.cli.inbox import withdraw_if_kept
 from flows.cli.terminal import (
     All,
+    AsOf,
     Changes,
     Config,
     Json,
+    NewFolder,
     StoreConfig,
     StoreUrl,
     choose_engine,
@@ -110,7 +112,7 @@ def find_uses(
     with report_errors():
         from tasks.catalog.lineage import find
 
-        tracking = read_settings(config, changes or []).tracking if config else None
+        tracking = read_settings(config, changes).tracking if config else None
         lineage = find(choose_store(config, changes, store), word, tracking)
         print_answer(lineage.to_dict(), as_json, screens.render_lineage(lineage, choose_most(everything)), paged=True)
 
@@ -156,7 +158,7 @@ def retry(
 @app.command()
 def checkout(
     version: _Version,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make; it may exist if it is empty.")],
+    folder: NewFolder,
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,
@@ -203,14 +205,14 @@ def verify(
 def rebuild(
     config: Config,
     changes: Changes = None,
-    as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")] = "",
+    as_of: AsOf = "",
     as_json: Json = False,
 ) -> None:
     """Build a dataset version of what the source holds, or held on a former day, without training on it."""
     with report_errors():
         from flows.runner import run_rebuild
 
-        rebuilt_data = run_rebuild(read_settings(config, changes or []), as_of)
+        rebuilt_data = run_rebuild(read_settings(config, changes), as_of)
         print_answer(rebuilt_data.to_dict(), as_json, screens.render_rebuilt_data(rebuilt_data))
 
 

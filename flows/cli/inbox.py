@@ -11,6 +11,7 @@ from flows.cli.terminal import (
     Changes,
     Config,
     Json,
+    NewFolder,
     choose_most,
     print_answer,
     read_operations,
@@ -57,7 +58,7 @@ def list_pictures(
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make; it may exist if it is empty.")],
+    folder: NewFolder,
     config: Config,
     changes: Changes = None,
     day: _Day = "",
@@ -137,7 +138,7 @@ def withdraw_if_kept(config: Path | None, changes: list[str] | None, image: str)
     Returns:
         What was removed; None where there is no inbox.
     """
-    if not config or not read_operations(config, changes or []).inbox.url:
+    if not config or not read_operations(config, changes).inbox.url:
         return None
     from tasks.catalog import inbox
 
@@ -149,5 +150,5 @@ def _open(config: Path, changes: list[str] | None) -> "tuple[Inbox, Settings]":
     """Open the inbox of a settings file, and return its settings too."""
     from tasks.stores.inbox import open_inbox
 
-    settings, operations = read_settings(config, changes or []), read_operations(config, changes or [])
+    settings, operations = read_settings(config, changes), read_operations(config, changes)
     return open_inbox(operations.inbox.url, [settings.source.url, settings.store.url]), settings

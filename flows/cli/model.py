@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from configs.card import Card
 from configs.errors import PedigreeError, SettingsError
 from flows.cli import tables as screens
 from flows.cli.terminal import (
@@ -14,6 +13,7 @@ from flows.cli.terminal import (
     Changes,
     Config,
     Json,
+    NewFolder,
     StoreConfig,
     StoreUrl,
     choose_most,
@@ -67,7 +67,7 @@ def show(
     with report_errors():
         from tasks.catalog import models
 
-        tracking = read_settings(config, changes or []).tracking if config else None
+        tracking = read_settings(config, changes).tracking if config else None
         details = models.show(choose_store(config, changes, store), version, tracking)
         print_answer(details.to_dict(), as_json, screens.render_model_details(details), paged=True)
         if details.alarm:
@@ -150,7 +150,7 @@ def lift(
 @app.command()
 def export(
     version: _Version,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to write, new or empty.")],
+    folder: NewFolder,
     config: StoreConfig = None,
     changes: Changes = None,
     store: StoreUrl = None,
@@ -158,11 +158,13 @@ def export(
 ) -> None:
     """Export a version as a folder that answers photographs without Pedigree, checked against its evaluation."""
     with report_errors():
+        from configs.card import Card
+        from configs.schema import Tracking
         from tasks.exporting.export_model import export_model
 
-        settings = read_settings(config, changes or []) if config else None
-        chosen = (settings.card, settings.tracking.model) if settings else (Card(),)
-        exported = export_model(choose_store(config, changes, store), version, folder, *chosen)
+        settings = read_settings(config, changes) if config else None
+        card, name = (settings.card, settings.tracking.model) if settings else (Card(), Tracking().model)
+        exported = export_model(choose_store(config, changes, store), version, folder, card, name)
         print_answer(exported.to_dict(), as_json, screens.render_exported_model(exported))
 
 
@@ -170,7 +172,7 @@ def _workspace(config: Path, changes: list[str] | None) -> "Workspace":
     from tasks.promotion.aliases import Workspace
     from tasks.stores.store import Store
 
-    settings = read_settings(config, changes or [])
+    settings = read_settings(config, changes)
     return Workspace(Store(settings.store.url), settings.tracking)
 
 

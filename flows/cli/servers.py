@@ -32,8 +32,8 @@ def up(
         from flows.demo import played_demo
         from infra import stack
 
-        settings = read_settings(config, changes or []) if config else None
-        operations = read_operations(config, changes or []) if config else None
+        settings = read_settings(config, changes) if config else None
+        operations = read_operations(config, changes) if config else None
         status = stack.up(home(), settings, operations, played_demo())
         print_answer(status.to_dict(), as_json, tables.render_stack(status))
 
@@ -82,7 +82,7 @@ def deploy(
     with report_errors():
         from infra.orchestration import deployments
 
-        names, left_alone = deployments.deploy_to_server(home(), read_settings(config, changes or []), pool)
+        names, left_alone = deployments.deploy_to_server(home(), read_settings(config, changes), pool)
         screen = "\n".join(
             [f"deployed for the pool {pool}: {', '.join(names)}", *tables.describe_left_alone(left_alone)]
         )
@@ -95,6 +95,6 @@ def notify(config: Config, changes: Changes = None, as_json: Json = False) -> No
     with report_errors():
         from infra import stack
 
-        settings, operations = read_settings(config, changes or []), read_operations(config, changes or [])
+        settings, operations = read_settings(config, changes), read_operations(config, changes)
         names = stack.notify(home(), settings, operations)
         print_answer({"automations": names}, as_json, "\n".join(names) or "Nobody is told: notify.channels is empty.")

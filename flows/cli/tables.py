@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infra.stack import Status
     from tasks.catalog.models import DataDiff, ModelDetails, ModelHistory, Models
     from tasks.domain.registry.decisions import Decision
-    from tasks.domain.registry.model_record import Reproduction
+    from tasks.domain.registry.reproduction import Reproduction
     from tasks.domain.runs.results import Outcome
     from tasks.exporting.export_model import ExportedModel
     from tasks.promotion.overrides import Override

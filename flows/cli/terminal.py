@@ -136,6 +136,8 @@ Changes = Annotated[
     ),
 ]
 
+AsOf = Annotated[str, typer.Option("--as-of", metavar="DATE", help="Use the source as it was on that day.")]
+NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make; it may exist if it is empty.")]
 All = Annotated[bool, typer.Option("--all", help="Show every entry instead of the first or newest 20.")]
 #: The most entries of a list that a screen shows without --all; --json has all.
 MOST = 20
@@ -181,34 +183,34 @@ def print_answer(plain: dict[str, Any], as_json: bool, screen: RenderableType, *
     return write(f"{text if can_show(text) else json.dumps(plain)}\n")
 
 
-def read_settings(config: Path, changes: Sequence[str] = ()) -> "Settings":
+def read_settings(config: Path, changes: Sequence[str] | None = None) -> "Settings":
     """Read the settings of a file, with changes; what only prints help waits for no schema.
 
     Args:
         config: The settings file.
-        changes: Changes such as ``training.seed=5``.
+        changes: Changes such as ``training.seed=5``, if any.
 
     Returns:
         The settings.
     """
     from configs import load
 
-    return load.read_settings(config, changes)
+    return load.read_settings(config, changes or ())
 
 
-def read_operations(config: Path, changes: Sequence[str] = ()) -> "Operations":
+def read_operations(config: Path, changes: Sequence[str] | None) -> "Operations":
     """Read what a settings file says of servers, with changes; what only prints help waits for no schema.
 
     Args:
         config: The settings file.
-        changes: Changes such as ``serve.port=8081``.
+        changes: Changes such as ``serve.port=8081``, if any.
 
     Returns:
         The settings of servers.
     """
     from configs import load
 
-    return load.read_operations(config, changes)
+    return load.read_operations(config, changes or ())
 
 
 def choose_store(config: Path | None, changes: list[str] | None, store: str | None) -> "Store":
@@ -229,7 +231,7 @@ def choose_store(config: Path | None, changes: list[str] | None, store: str | No
         raise SettingsError("Say which store to read: either -c FILE, with --set where needed, or --store URL.")
     from tasks.stores.store import Store
 
-    return Store(read_settings(config, changes or []).store.url if config else absolute(store or ""))
+    return Store(read_settings(config, changes).store.url if config else absolute(store or ""))
 
 
 def choose_most(everything: bool) -> int:  # noqa: FBT001 - the flag as it was given
@@ -249,7 +251,7 @@ def choose_scale(config: Path | None, changes: list[str] | None) -> "Scale":
     """
     from configs.sections import Scale
 
-    return read_settings(config, changes or []).scale if config else Scale()
+    return read_settings(config, changes).scale if config else Scale()
 
 
 def choose_engine(config: Path | None, changes: list[str] | None) -> "Engine":

@@ -18,6 +18,7 @@ from tasks.domain.evaluation.learning_curves import LEAST, LabelledFeatures, Lea
 from tasks.domain.evaluation.misclassifications import Misclassifications, Query, find_nearest
 from tasks.domain.evaluation.results import ReportSummary
 from tasks.domain.registry.decisions import Decision
+from tasks.domain.runs.mlflow_names import CHANGES, DATA_CARD, PAGES
 from tasks.domain.runs.mlflow_tables import build_change_files, build_rule_table, build_table_tag
 from tasks.domain.runs.mlflow_texts import DESCRIPTION, describe_rules
 from tasks.domain.runs.results import Challenger, RunData
@@ -43,13 +44,7 @@ from tasks.stores.tracking.pages import file_page
 
 # So many images' features are in memory at a time.
 _BLOCK = 4096
-_DATA_CARD, _CHANGES = "dataset/card.html", "evaluation/since-champion.html"
-_PAGES = {
-    "the evaluation report": "evaluation/report.html",
-    "the model card": "evaluation/model-card.html",
-    "the data card": _DATA_CARD,
-    "what changed since the champion": _CHANGES,
-}
+_PAGES = {**PAGES, "what changed since the champion": CHANGES}
 
 
 @step(hours=6)
@@ -71,7 +66,7 @@ def write_report(data: RunData, challenger: Challenger, version: str, settings: 
     card = store.data_cards.read(data.dataset.hash) or {}
     learned = compute_learning_curves(rows, challenger.features.current, store, settings.gate.minimum_support)
     former = _find_former(challenger, store)
-    links = {path: file_page(url, run_id, path) for path in _PAGES.values() if former or path != _CHANGES}
+    links = {path: file_page(url, run_id, path) for path in _PAGES.values() if former or path != CHANGES}
     report = EvaluationReport(
         data.dataset,
         challenger,
@@ -81,7 +76,7 @@ def write_report(data: RunData, challenger: Challenger, version: str, settings: 
         learned,
         f"{settings.tracking.model} version {version}",
     )
-    files = {**_page(report, store), **_card(report, links[_DATA_CARD], settings), **_tables(report)}
+    files = {**_page(report, store), **_card(report, links[DATA_CARD], settings), **_tables(report)}
     files |= _since_champion(report, former, store, settings.tracking.model) if former else {}
     run_files = {f"evaluation/{name}": text for name, text in files.items()}
     tables = build_change_files(card) | build_rule_table(challenger.verdict.rules_to_dicts())
@@ -137,7 +132,7 @@ def _flow_run() -> str:
 def _card(report: EvaluationReport, data_card: str, settings: schema.Settings) -> dict[str, bytes]:
     """Write the model card twice; without MLflow's pages its link leads to the data card in the run's own folder."""
     title = f"Model card: {report.model_name}"
-    sections = (*build_model_card(report, data_card or f"../{_DATA_CARD}"), describe_license(settings.card))
+    sections = (*build_model_card(report, data_card or f"../{DATA_CARD}"), describe_license(settings.card))
     test = report.challenger.evaluation.test
     metadata = HubMetadata(
         name=settings.tracking.model,

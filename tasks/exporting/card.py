@@ -44,6 +44,8 @@ _GROUPS = (
     "All images of a group are in the same split, so that no test image resembles a training image too closely. "
     "None of these photographs is part of this folder."
 )
+# Classes and slices with fewer test images are not measured.
+_MINIMUM = Gate().minimum_support
 _USE = """\
 pip install -r requirements.txt
 python predict.py --check
@@ -82,74 +84,71 @@ class Agreement:
         )
 
 
-def write_card(path: Path, store: Store, about: "About", card: Card, agreement: Agreement) -> None:
-    """Write the model card of an export.
-
-    Args:
-        path: The file to write.
-        store: The store that holds the model.
-        about: The model.
-        card: The licence and whatever else only a person can say.
-        agreement: How near its answers are to those that were evaluated.
-    """
-    measurement = _measure(store, about)
-    metadata = HubMetadata(
-        name=about.name,
-        library="onnxruntime",
-        card=card,
-        dataset=about.decision.dataset,
-        figures=measurement.figures,
-        slices=measurement.slices,
-    )
-    title = f"{about.name}, version {about.decision.model_version}"
-    path.write_text(
-        render_card_markdown(title, _sections(store, about, card, measurement, agreement), metadata), encoding="utf-8"
-    )
-
-
 @dataclass(frozen=True, slots=True)
-class About:
+class ModelDetails:
     """The model that is exported.
 
     Attributes:
         name: The name under which it is registered.
         decision: The last decision about it.
         record: What it was made from.
-        minimum: Classes and slices with fewer test images are not measured.
     """
 
     name: str
     decision: Decision
     record: Record
-    minimum: int = Gate().minimum_support
 
 
-def _measure(store: Store, about: About) -> Measurement:
+def write_card(path: Path, store: Store, details: ModelDetails, card: Card, agreement: Agreement) -> None:
+    """Write the model card of an export.
+
+    Args:
+        path: The file to write.
+        store: The store that holds the model.
+        details: The model.
+        card: The licence and whatever else only a person can say.
+        agreement: How near its answers are to those that were evaluated.
+    """
+    measurement = _measure(store, details)
+    metadata = HubMetadata(
+        name=details.name,
+        library="onnxruntime",
+        card=card,
+        dataset=details.decision.dataset,
+        figures=measurement.figures,
+        slices=measurement.slices,
+    )
+    title = f"{details.name}, version {details.decision.model_version}"
+    sections = _sections(store, details, card, measurement, agreement)
+    path.write_text(render_card_markdown(title, sections, metadata), encoding="utf-8")
+
+
+def _measure(store: Store, details: ModelDetails) -> Measurement:
     """Measure the model on the test split once more, from stored features."""
-    rows = list(store.manifests.columns(about.decision.dataset).of_split(Split.TEST))
-    predictions = predict(store, about.record.made, about.decision.head, [row.image for row in rows])
-    return measure_models(predictions, None, build_evaluation_set(store, rows), about.minimum)
+    rows = list(store.manifests.columns(details.decision.dataset).of_split(Split.TEST))
+    predictions = predict(store, details.record.made, details.decision.head, [row.image for row in rows])
+    return measure_models(predictions, None, build_evaluation_set(store, rows), _MINIMUM)
 
 
 def _sections(
-    store: Store, about: About, card: Card, measurement: Measurement, agreement: Agreement
+    store: Store, details: ModelDetails, card: Card, measurement: Measurement, agreement: Agreement
 ) -> tuple[Section, ...]:
-    head, data_card = stored_head(store, about.decision.head), store.data_cards.read(about.decision.dataset) or {}
-    promise = Promise(about.record.settings.get("training", {}).get("sure_precision", 0.0), head.threshold)
+    head, data_card = stored_head(store, details.decision.head), store.data_cards.read(details.decision.dataset) or {}
+    promise = Promise(details.record.settings.get("training", {}).get("sure_precision", 0.0), head.threshold)
     return (
         describe_use(head.classes, promise),
         describe_scope(),
         Section("How to use it", (str(agreement),), code=_USE),
         Section("Files", table=Table(("file", "what it is"), _FILES)),
         describe_license(card),
-        _training(about.record, store.backbones.read_facts(about.decision.backbone)),
-        _data(store, about.decision.dataset),
+        _training(details.record, store.backbones.read_facts(details.decision.backbone)),
+        _data(store, details.decision.dataset),
         describe_figures(measurement.figures, promise, data_card),
         describe_classes(measurement.figures),
         describe_slices(measurement.slices),
-        _decision(store, about.decision),
+        _decision(store, details.decision),
         _limits(measurement, data_card),
-        _origin(about),
+        _origin(details),
     )
 
 
@@ -239,15 +238,15 @@ def _limits(measurement: Measurement, data_card: Mapping[str, Any]) -> Section:
     return Section("Limits and bias", (note,), items=tuple(items))
 
 
-def _origin(about: About) -> Section:
+def _origin(details: ModelDetails) -> Section:
     """Say from which code, on which machine and from which versions of the libraries the model came."""
-    record, head = about.record, about.decision.head
+    record, head = details.record, details.decision.head
     facts = tuple(
         (name, value[:SHORT] if name in {"git_commit", "lock"} else value) for name, value in record.code.items()
     )
     machine = tuple((name, str(value)) for name, value in record.machine.items())
     sentences = (
-        f"Head {head} on backbone {about.decision.backbone}, trained by Pedigree.",
+        f"Head {head} on backbone {details.decision.backbone}, trained by Pedigree.",
         "Whoever has the store trains this very model again with the command below, which compares it bit for bit.",
     )
     table = Table(("made with", "version"), (*facts, *machine))

@@ -16,7 +16,7 @@ from tasks.domain.datasets.splits import Split
 from tasks.domain.gate.serving_check import SAMPLE, serving_tolerance
 from tasks.domain.hashing import sha256_of_bytes
 from tasks.domain.images.preprocessing import CONTRACT, limits_from_settings
-from tasks.exporting.card import About, Agreement, write_card
+from tasks.exporting.card import Agreement, ModelDetails, write_card
 from tasks.exporting.golden import draw_golden_pictures, expect_answers, expect_evaluated, write_pictures
 from tasks.features.embedding import predict
 from tasks.features.stored_models import backbone_files, head_bytes
@@ -63,11 +63,11 @@ class ExportedModel:
     license: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the answer into what JSON can hold."""
+        """Return the export as values that JSON can hold."""
         return asdict(self)
 
 
-def export_model(store: Store, word: str, target: Path, card: Card, name: str = "pedigree") -> ExportedModel:
+def export_model(store: Store, word: str, target: Path, card: Card, name: str) -> ExportedModel:
     """Write a model as a folder that stands alone, and check in another process that it answers as evaluated.
 
     Args:
@@ -92,7 +92,7 @@ def export_model(store: Store, word: str, target: Path, card: Card, name: str = 
         _write_photographs(store, decision, record, predictor, photographs)
         _write_sums(folder)
         agreement = _check(folder, photographs)
-        write_card(folder / _CARD, store, About(name, decision, record), card, agreement)
+        write_card(folder / _CARD, store, ModelDetails(name, decision, record), card, agreement)
         files = _write_sums(folder)
     return ExportedModel(
         model_version=decision.model_version,

@@ -6,20 +6,15 @@ from datetime import datetime
 from configs import schema
 from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.registry.decisions import Decision, RegisteredVersion
+from tasks.domain.runs.mlflow_names import CHANGES, PAGES, SHADOW
 from tasks.domain.runs.mlflow_summary import build_verdict_tags, collect_dataset_metrics
 from tasks.domain.runs.mlflow_texts import DESCRIPTION, build_run_name, describe_run, describe_version, is_replaceable
 from tasks.promotion.draw_lineage import draw_lineage_of
-from tasks.reports.pages.run_links import CHANGES, LATER, TITLES, link_pages
+from tasks.reports.pages.run_links import TITLES, link_pages
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
 from tasks.stores.tracking.client import describe_restore, lifecycle
 from tasks.stores.tracking.pages import file_page, run_route
-
-_FILES = {
-    "the evaluation report": "evaluation/report.html",
-    "the model card": "evaluation/model-card.html",
-    "the data card": "dataset/card.html",
-}
 
 
 def annotate_runs(store: Store, tracking: schema.Tracking, decision: Decision, entries: Sequence[Decision]) -> str:
@@ -71,7 +66,7 @@ def _describe_version(tracking: schema.Tracking, decisions: Sequence[Decision]) 
 
 def _version_text(tracking: schema.Tracking, decisions: Sequence[Decision], version: RegisteredVersion) -> str:
     run = _run_route(tracking.url, version.run_id)
-    links = {"the run": run, **{name: f"{run}/artifacts/{path}" if run else "" for name, path in _FILES.items()}}
+    links = {"the run": run, **{name: f"{run}/artifacts/{path}" if run else "" for name, path in PAGES.items()}}
     return describe_version(decisions, version.number, tracking.model, links)
 
 
@@ -123,7 +118,7 @@ def _tell_run(store: Store, tracking: schema.Tracking, decision: Decision, own: 
 
 def _dataset_files(store: Store, tracking: schema.Tracking, decision: Decision) -> dict[str, bytes]:
     """Return the files of the dataset version; the run's copy of the data card leads to the other pages of the run."""
-    pages = [file for file in TITLES if file != LATER and (decision.against or file != CHANGES)]
+    pages = [file for file in TITLES if file != SHADOW and (decision.against or file != CHANGES)]
     addresses = {file: file_page(tracking.url, decision.run_id, file) for file in pages}
     return link_pages(store.manifests.files(decision.dataset), addresses)
 

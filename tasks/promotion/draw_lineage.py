@@ -6,12 +6,11 @@ from urllib.parse import quote
 from configs import schema
 from configs.errors import PedigreeError, ServiceUnavailableError
 from tasks.domain.registry.decisions import Decision
+from tasks.domain.runs.mlflow_names import CHANGES, DATA_CARD, MODEL_CARD
 from tasks.reports.pages.lineage import PAGES, Lineage, draw_lineage
 from tasks.stores.store import Store
 from tasks.stores.tracking import run_contents
 from tasks.stores.tracking.pages import file_page
-
-_DATA_CARD, _CHANGES = "dataset/card.html", "evaluation/since-champion.html"
 
 
 def draw_lineage_of(store: Store, tracking: schema.Tracking, decision: Decision) -> None:
@@ -43,15 +42,15 @@ def _trace(store: Store, tracking: schema.Tracking, decision: Decision, entries:
     card = store.data_cards.read(decision.dataset) or {}
     parent = (store.data_cards.read(card["parent"]) if card.get("parent") else None) or {}
     born = next((entry for entry in entries if parent and entry.dataset == parent["dataset"]), None)
-    run = _find_page(tracking.url, decision.run_id, _DATA_CARD).partition("/artifacts/")[0]
-    files = (*PAGES, _DATA_CARD, *([_CHANGES] if former else []))
+    run = _find_page(tracking.url, decision.run_id, DATA_CARD).partition("/artifacts/")[0]
+    files = (*PAGES, DATA_CARD, *([CHANGES] if former else []))
     registry = run.partition("/#/")[0]
     addresses = {file: f"{run}/artifacts/{quote(file)}" if run else "" for file in files} | {
         "flow_run": flow_run,
         "run": run,
         "version": f"{registry}/#/models/{quote(tracking.model, '')}/versions/{last.model_version}" if run else "",
-        "parent": _find_page(tracking.url, born.run_id, _DATA_CARD) if born else "",
-        "former": _find_page(tracking.url, former.run_id, PAGES[1]) if former else "",
+        "parent": _find_page(tracking.url, born.run_id, DATA_CARD) if born else "",
+        "former": _find_page(tracking.url, former.run_id, MODEL_CARD) if former else "",
     }
     return Lineage(last, tracking.model, card, settings, parent, former, addresses)
 

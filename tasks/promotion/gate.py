@@ -22,11 +22,12 @@ from tasks.domain.gate import gate
 from tasks.domain.gate.live_disagreement import LiveDisagreement
 from tasks.domain.gate.rule_result import RuleCheck, collect_names, describe_unknown_name, find_overlaps, names_one
 from tasks.domain.gate.serving_check import ServingCheck
+from tasks.domain.runs.mlflow_names import PAGES, SHADOW
 from tasks.domain.runs.results import Outcome, RunData, TrainedModel
 from tasks.evaluation.evaluation_sets import build_evaluation_set, golden_rows
 from tasks.features.grouping import look_up_groups
 from tasks.reports.prefect_ui.artifacts import build_approval_form_address, show_approval_request
-from tasks.serving.live_agreement import PAGE, Network, prepare_page, read_live_disagreement
+from tasks.serving.live_agreement import Network, prepare_page, read_live_disagreement
 from tasks.step import log_line, log_result, step
 from tasks.stores.store import Store
 from tasks.stores.tracking import runs
@@ -143,12 +144,7 @@ def _read_live(store: Store, trained: TrainedModel, settings: schema.Settings) -
     return read_live_disagreement(settings.tracking.url, store.ledger.entries(), challenger)
 
 
-_EVIDENCE = {
-    "the evaluation report": "evaluation/report.html",
-    "the model card": "evaluation/model-card.html",
-    "the data card": "dataset/card.html",
-    "how it answers live photographs while it waits": PAGE,
-}
+_EVIDENCE = {**PAGES, "how it answers live photographs while it waits": SHADOW}
 
 
 @step(hours=2, logged=False)

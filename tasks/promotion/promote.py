@@ -13,6 +13,7 @@ from tasks.domain.registry.decisions import (
     find_shortest_name,
 )
 from tasks.domain.registry.model_record import hash_settings
+from tasks.domain.runs.mlflow_names import DATA_CARD, MODEL_CARD, REPORT
 from tasks.domain.runs.results import AlreadyDecided, Challenger, ChampionReplaced, Promotion
 from tasks.step import step
 from tasks.stores.store import Store
@@ -88,12 +89,12 @@ def _already_decided(written: Decision, decision: Decision, tracking: schema.Tra
 
 
 def _pages(url: str, run_id: str) -> dict[str, str]:
-    report = file_page(url, run_id, "evaluation/report.html")
+    report = file_page(url, run_id, REPORT)
     return {
         "the run in MLflow": report.partition("/artifacts/")[0],
         "the evaluation report": report,
-        "the model card": file_page(url, run_id, "evaluation/model-card.html"),
-        "the data card, with pictures": file_page(url, run_id, "dataset/card.html"),
+        "the model card": file_page(url, run_id, MODEL_CARD),
+        "the data card, with pictures": file_page(url, run_id, DATA_CARD),
     }
 
 

@@ -4,7 +4,7 @@ from configs import schema
 from configs.errors import PedigreeError
 from configs.sections import Scale
 from tasks.domain.datasets.version_rows import dataset_hash
-from tasks.domain.registry.model_record import LoadedRecord, VerifiedImages
+from tasks.domain.registry.reproduction import LoadedRecord, VerifiedImages
 from tasks.engine.engine import open_engine
 from tasks.reports.prefect_ui.progress import show_progress
 from tasks.step import log_line, step

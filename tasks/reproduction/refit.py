@@ -13,17 +13,16 @@ from configs.sections import Scale
 from tasks.domain.datasets.manifest import Row
 from tasks.domain.datasets.splits import Split
 from tasks.domain.images.preprocessing import limits_from_settings
-from tasks.domain.registry.model_record import (
+from tasks.domain.registry.model_record import Record, trained_by_epochs
+from tasks.domain.registry.reproduction import (
     Agreement,
     LoadedRecord,
-    Record,
     RefittedHead,
     Reproduction,
     VerifiedImages,
     decide_verdict,
     find_differences,
     measure_agreement,
-    trained_by_epochs,
 )
 from tasks.domain.training.results import FeatureSet
 from tasks.features.embedding import feature_set, predict, views_to_embed

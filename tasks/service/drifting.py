@@ -1,4 +1,4 @@
-"""Drifting: a sample of each day's pictures is compared with the test images of the model that serves."""
+"""Drifting: a sample of each day's pictures is compared with the labelled images of the model that serves."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ _BITS = Dataset().near_duplicate_bits
 
 @dataclass(frozen=True)
 class DayReport:
-    """What a day's pictures showed beside the test images.
+    """What a day's pictures showed beside the labelled images.
 
     Attributes:
         day: The day, such as 2026-11-28.
@@ -74,10 +74,10 @@ class _Labelled:
 
 @dataclass
 class DriftWatch:
-    """Keeps a sample of the pictures of a day, and compares it with the test images once the day is over.
+    """Keeps a sample of the pictures of a day, and compares it with labelled images once the day is over.
 
     Attributes:
-        explainer: Holds the test images of the model that serves.
+        explainer: Holds the labelled images of the model that serves.
         settings: How many pictures make a day.
         salt: A secret, so that nobody can make a picture that is kept.
         today: Returns the present day, such as 2026-11-28.
@@ -138,7 +138,7 @@ class DriftWatch:
             try:
                 self.look()
             except Exception as error:  # noqa: BLE001 - whatever fails here, answers and later days go on
-                self.log(f"A day's photographs were not compared with the test images: {type(error).__name__}: {error}")
+                self.log(f"A day's photographs were not compared with labelled ones: {type(error).__name__}: {error}")
 
     def look(self) -> None:
         """Compare the pictures of a day that is over; a day of few pictures goes on with the next one."""
@@ -158,21 +158,22 @@ class DriftWatch:
     def _compare(self, day: str, model: ServedModel, knowledge: Knowledge, images: list[LiveImage]) -> DayReport:
         if self._labelled is None or self._labelled.key != knowledge.key:
             self._labelled = _look_at_labelled(model, knowledge, self.salt)
-        labelled, seed, compared = self._labelled, int(day.replace("-", "")), bool(self._before)
+        # Another model may begin meanwhile, which takes the day before away from the attribute.
+        labelled, seed, before = self._labelled, int(day.replace("-", "")), self._before
         alone, kinds = labelled.compare(images, seed), tuple[Kind, ...]()
-        if compared:
+        if before:
             # Who sends the same picture on both days has still sent one.
-            together = one_of_each_group([*self._before, *images], _BITS)
-            kinds = find_drift(labelled.compare(together, seed), [labelled.compare(self._before, seed), alone])
+            together = one_of_each_group([*before, *images], _BITS)
+            kinds = find_drift(labelled.compare(together, seed), [labelled.compare(before, seed), alone])
         with self._lock:
-            # Another model may have begun meanwhile, whose pictures cannot be compared with these.
+            # The pictures of a model that has begun meanwhile cannot be compared with these.
             self._before = images if self._model_key() == model.identity.key else []
         live = summarize_pictures(model.head.classes, to_columns(images))
         return DayReport(
             day,
             model.identity.name,
             model.identity.version,
-            compared,
+            bool(before),
             kinds,
             dict(alone.p_values),
             labelled.figures,

@@ -10,6 +10,7 @@ from configs.credentials import local_mlflow
 from configs.environment import embedded_mlflow, home, prepare_environment
 from configs.schema import Tracking
 from configs.servers import Inbox as InboxSettings
+from tasks.domain.runs.mlflow_names import MODEL_CARD, REPORT
 from tasks.service.drifting import DayReport
 from tasks.service.models.model_source import Challenger
 from tasks.service.prefect_events import prefect_records
@@ -17,7 +18,7 @@ from tasks.service.server import Records
 from tasks.stores.inbox import open_inbox
 
 #: What the page for people links to, as files of the run in which the model was trained.
-PAGES = {"model card": "evaluation/model-card.html", "evaluation report": "evaluation/report.html"}
+PAGES = {"model card": MODEL_CARD, "evaluation report": REPORT}
 #: The tag of such a run; its value is the day.
 DAY_TAG = "pedigree.live"
 

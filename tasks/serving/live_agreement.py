@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 from configs.errors import PedigreeError
 from tasks.domain.gate.live_disagreement import LiveDisagreement
 from tasks.domain.registry.decisions import Decision, find_champion
+from tasks.domain.runs.mlflow_names import SHADOW
 from tasks.domain.serving.shadow import Agreement
 from tasks.stores.tracking import runs
 from tasks.stores.tracking.pages import file_page
 
-#: The page that an approval leads to.
-PAGE = "live/shadow.html"
 _PARTS, _SUM = "live/parts", "live/shadow.json"
 
 
@@ -136,7 +135,7 @@ def prepare_page(url: str, entries: Sequence[Decision], challenger: Decision) ->
 def _link_page(page: str, url: str, run_id: str) -> dict[str, bytes]:
     from tasks.reports.pages.run_links import TITLES, link_pages
 
-    return link_pages({PAGE: page.encode()}, {file: file_page(url, run_id, file) for file in TITLES})
+    return link_pages({SHADOW: page.encode()}, {file: file_page(url, run_id, file) for file in TITLES})
 
 
 def _to_json(plain: Mapping[str, Any]) -> bytes:

@@ -8,6 +8,7 @@ from configs.environment import code_version, workers
 from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.hashing import sha256_of
 from tasks.domain.registry.model_record import Record, flatten_settings, hash_settings, training_settings
+from tasks.domain.runs.mlflow_names import RECORD
 from tasks.domain.runs.mlflow_summary import name_training_metrics
 from tasks.domain.runs.results import TrainedModel
 from tasks.domain.training.calibration import Promise
@@ -42,7 +43,7 @@ def train(dataset: Dataset, embedded: DatasetFeatures, settings: schema.Settings
     record = _record(dataset, embedded, fitted, settings)
     store.records.write(record)
     run_id = _open_run(dataset, fitted, settings)
-    runs.log_files(settings.tracking.url, run_id, {"record.json": record_bytes(record)})
+    runs.log_files(settings.tracking.url, run_id, {RECORD: record_bytes(record)})
     runs.log_epochs(settings.tracking.url, run_id, name_training_metrics([*fitted.epochs, (0, _final_figures(fitted))]))
     return TrainedModel(
         features=fitted.made,

@@ -17,7 +17,8 @@ from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, te
 from configs.errors import PedigreeError, SettingsError
 from configs.load import fill_form, parse_settings
 from configs.schema import Settings
-from tasks.domain.registry.model_record import Reproduction, record_from_dict
+from tasks.domain.registry.model_record import record_from_dict
+from tasks.domain.registry.reproduction import Reproduction
 from tasks.domain.runs.results import Outcome
 from tasks.stores.files.records import record_bytes
 from tasks.stores.store import Store

@@ -56,7 +56,7 @@ def predict(
         from tasks.service.predicting import list_photographs, open_model, predict_files
 
         photographs = list_photographs(files)
-        tracking = read_settings(config, changes or []).tracking if config else Tracking()
+        tracking = read_settings(config, changes).tracking if config else Tracking()
         models = StoreModels(choose_store(config, changes, store), tracking.model)
         with open_model(models, version) as model, show_pace("predict", len(photographs), "photographs") as advance:
             predictions = []

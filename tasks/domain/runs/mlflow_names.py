@@ -44,6 +44,11 @@ DATASET = {
     "findings": "findings of the data card, such as labels that are probably wrong",
     "warnings": "warnings of the data card",
 }
+#: Files of a run that other files and pages of Pedigree lead to.
+REPORT, MODEL_CARD, CHANGES = "evaluation/report.html", "evaluation/model-card.html", "evaluation/since-champion.html"
+DATA_CARD, SHADOW, RECORD = "dataset/card.html", "live/shadow.html", "record.json"
+#: The pages of every run that trained, under the names by which texts lead to them.
+PAGES = {"the evaluation report": REPORT, "the model card": MODEL_CARD, "the data card": DATA_CARD}
 
 
 class TrackedName(NamedTuple):

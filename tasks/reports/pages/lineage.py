@@ -1,26 +1,36 @@
 """The lineage of a model as a picture: source, dataset version, features, model version and decision, each a link."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from posixpath import relpath
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
-from tasks.domain.phrasing import count
+from tasks.domain.phrasing import SHORT, count
 from tasks.domain.registry.decisions import Decision
+from tasks.domain.runs.mlflow_names import CHANGES, DATA_CARD, MODEL_CARD, RECORD, REPORT
 from tasks.reports.pages.template import render
 
 #: The pages that have the picture, by their files in a run.
-PAGES = ("evaluation/report.html", "evaluation/model-card.html")
-_REPORT, _CARD = PAGES
-_DATA_CARD, _CHANGES, _RECORD = "dataset/card.html", "evaluation/since-champion.html", "record.json"
+PAGES = (REPORT, MODEL_CARD)
 # Their templates end the picture's place; until something is decided about a model, nothing is there.
 _PLACE = re.compile(rb"(?:<!-- lineage -->.*)?<!-- end of lineage -->", re.DOTALL)
-# As many hex digits of a hash as commands show.
-_SHORT = 12
 _ENGINES = {"tensorflow": "TensorFlow", "onnxruntime": "ONNX Runtime"}
 _METHODS = {"head": "a head on features", "fine-tune": "fine-tuned"}
 _TONES = {"promoted": "promoted", "needs-approval": "needs-approval", "rejected": "rejected", "rolled-back": "rejected"}
+
+
+class Link(NamedTuple):
+    """A link: its address, which is empty where there is none, and what that shows."""
+
+    address: str
+    opens: str
+
+
+# What a box may lead to: the name of an address or of a file of the run, and what that shows.
+Target: TypeAlias = tuple[str, str]
+Linker: TypeAlias = Callable[..., Link]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +40,17 @@ class Box:
     Attributes:
         kind: What it stands for, such as a dataset version.
         name: How people call it.
+        link: Where it leads.
         details: What else there is to know, in a few words each.
         hash: The first digits of its hash; empty where it has none.
-        address: The address of what it names; empty where there is none.
-        opens: What that address shows.
         tone: The outcome of a decision, for its colour.
     """
 
     kind: str
     name: str
+    link: Link
     details: tuple[str, ...] = ()
     hash: str = ""
-    address: str = ""
-    opens: str = ""
     tone: str = ""
 
 
@@ -95,55 +103,52 @@ def build_steps(file: str, lineage: Lineage) -> list[list[Box]]:
     Returns:
         The boxes of each step; the last of them leads to the next step, and those above lead to it.
     """
-    boxes = [
-        [_source(lineage)],
-        [*_parent(lineage), _dataset(lineage)],
-        [_features(lineage)],
-        [_model(lineage)],
-        [*_former(lineage), _decision(lineage, _CARD if file == _REPORT else _REPORT)],
+    link = partial(_link, file, lineage.addresses)
+    return [
+        [_source(lineage, link)],
+        [*_parent(lineage, link), _dataset(lineage, link)],
+        [_features(lineage, link)],
+        [_model(lineage, link)],
+        [*_former(lineage, link), _decision(lineage, MODEL_CARD if file == REPORT else REPORT, link)],
     ]
-    return [[_resolve(box, file, lineage.addresses) for box in step] for step in boxes]
 
 
-def _resolve(box: Box, file: str, addresses: Mapping[str, str]) -> Box:
-    """Replace what a box leads to, names of addresses and of files, by the first address that is known."""
-    # What opens stands in the same order as the addresses, the likeliest of which is named first.
-    choices = list(zip(box.address.split("|"), box.opens.split("|"), strict=True))
-    for name, opens in choices:
+def _link(file: str, addresses: Mapping[str, str], *targets: Target) -> Link:
+    """Link to the first target whose address is known, and else to the last one if it is a file of the run."""
+    for name, opens in targets:
         if addresses.get(name):
-            return replace(box, address=addresses[name], opens=opens)
-    name, opens = choices[-1]
-    address = relpath(name, file.rpartition("/")[0]) if "." in name else ""
-    return replace(box, address=address, opens=opens)
+            return Link(addresses[name], opens)
+    name, opens = targets[-1]
+    return Link(relpath(name, file.rpartition("/")[0]) if "." in name else "", opens)
 
 
-def _source(lineage: Lineage) -> Box:
+def _source(lineage: Lineage, link: Linker) -> Box:
     url = lineage.settings.get("source.url", "")
-    scheme, _, rest = url.rstrip("/").rpartition("://")
-    name = rest if scheme == "s3" else rest.rpartition("/")[2]
-    details = [f"as on {_minute(lineage.card)[:10]}"] if "written" in lineage.card else []
+    scheme, _, path = url.rstrip("/").rpartition("://")
+    name = path if scheme == "s3" else path.rpartition("/")[2]
+    details = (f"as on {_minute(lineage.card)[:10]}",) if "written" in lineage.card else ()
     kind = "Bucket" if scheme == "s3" else "Source folder"
-    return Box(kind, name or "source", tuple(details), "", f"flow_run|{_DATA_CARD}", "the run in Prefect|its data card")
+    return Box(kind, name or "source", link(("flow_run", "the run in Prefect"), (DATA_CARD, "its data card")), details)
 
 
-def _parent(lineage: Lineage) -> list[Box]:
-    return [_version("Parent version", lineage.parent, (), "parent")] if lineage.parent else []
+def _parent(lineage: Lineage, link: Linker) -> list[Box]:
+    return [_version("Parent version", lineage.parent, link(("parent", "its data card")))] if lineage.parent else []
 
 
-def _dataset(lineage: Lineage) -> Box:
+def _dataset(lineage: Lineage, link: Linker) -> Box:
     card = {"dataset": lineage.decision.dataset} | dict(lineage.card)
     classes = (count(len(card["classes"]), "class", "classes"),) if "classes" in card else ()
-    return _version("Dataset version", card, classes, _DATA_CARD)
+    return _version("Dataset version", card, link((DATA_CARD, "its data card")), classes)
 
 
-def _version(kind: str, card: Mapping[str, Any], details: tuple[str, ...], address: str) -> Box:
+def _version(kind: str, card: Mapping[str, Any], link: Link, details: tuple[str, ...] = ()) -> Box:
     """Return the box of a dataset version, as far as its data card tells of it."""
     name = count(card["images"], "image") if "images" in card else "photographs"
     details = (*details, f"of {_minute(card)}") if "written" in card else details
-    return Box(kind, name, details, card["dataset"][:_SHORT], address, "its data card")
+    return Box(kind, name, link, details, card["dataset"][:SHORT])
 
 
-def _features(lineage: Lineage) -> Box:
+def _features(lineage: Lineage, link: Linker) -> Box:
     setting = {name: lineage.settings.get(f"backbone.{name}", "") for name in ("weights", "cut", "size", "engine")}
     weights, engine = setting["weights"].rpartition("/")[2], setting["engine"]
     details = (
@@ -152,17 +157,11 @@ def _features(lineage: Lineage) -> Box:
         *([f"by {_ENGINES.get(engine, engine)}"] if engine else []),
     )
     cut = f"Inception up to {setting['cut']}" if setting["cut"] else "backbone"
-    return Box(
-        "Features",
-        cut,
-        details,
-        lineage.decision.backbone[:_SHORT],
-        f"run|{_RECORD}",
-        "its settings|the record of the model",
-    )
+    target = link(("run", "its settings"), (RECORD, "the record of the model"))
+    return Box("Features", cut, target, details, lineage.decision.backbone[:SHORT])
 
 
-def _model(lineage: Lineage) -> Box:
+def _model(lineage: Lineage, link: Linker) -> Box:
     decision = lineage.decision
     accuracy = decision.figures.get("accuracy")
     method = lineage.settings.get("training.method", "")
@@ -171,42 +170,28 @@ def _model(lineage: Lineage) -> Box:
         *([_METHODS[method]] if method in _METHODS else []),
     )
     name = f"{lineage.model} version {decision.model_version}"
-    return Box(
-        "Model",
-        name,
-        details,
-        decision.head[:_SHORT],
-        f"version|{_RECORD}",
-        "the model version|the record of the model",
-    )
+    target = link(("version", "the model version"), (RECORD, "the record of the model"))
+    return Box("Model", name, target, details, decision.head[:SHORT])
 
 
-def _former(lineage: Lineage) -> list[Box]:
+def _former(lineage: Lineage, link: Linker) -> list[Box]:
     former = lineage.former
     if former is None:
         return []
-    name = f"version {former.model_version}"
+    target = link(("former", "its model card"), (CHANGES, "what differs from it"))
     return [
-        Box(
-            "Compared with",
-            name,
-            ("the champion then",),
-            former.head[:_SHORT],
-            f"former|{_CHANGES}",
-            "its model card|what differs from it",
-        )
+        Box("Compared with", f"version {former.model_version}", target, ("the champion then",), former.head[:SHORT])
     ]
 
 
-def _decision(lineage: Lineage, page: str) -> Box:
+def _decision(lineage: Lineage, page: str, link: Linker) -> Box:
     decision = lineage.decision
     by = f"by {decision.person}" if decision.person else "by the gate"
     serves = ("became champion",) if decision.champion == decision.number else ()
-    outcome = decision.outcome.replace("-", " ")
+    name = f"{decision.number}: {decision.outcome.replace('-', ' ')}"
+    target = link((page, "the model card" if page == MODEL_CARD else "the evaluation report"))
     details = (by, f"on {decision.time[:10]}", *serves)
-    opens = "the model card" if page == _CARD else "the evaluation report"
-    name = f"{decision.number}: {outcome}"
-    return Box("Decision", name, details, "", page, opens, _TONES.get(decision.outcome, ""))
+    return Box("Decision", name, target, details, tone=_TONES.get(decision.outcome, ""))
 
 
 def _minute(card: Mapping[str, Any]) -> str:

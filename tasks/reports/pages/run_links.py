@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from posixpath import dirname, relpath
 
+from tasks.domain.runs.mlflow_names import CHANGES, DATA_CARD, MODEL_CARD, REPORT, SHADOW
 from tasks.reports.pages.template import render
 
-#: The page that a first model's run lacks, and the one that comes only while a model waits for a person.
-CHANGES, LATER = "evaluation/since-champion.html", "live/shadow.html"
 #: The title of each page by its file among the artifacts of a run, in the order in which people read them.
 TITLES = {
-    "evaluation/report.html": "Evaluation report",
+    REPORT: "Evaluation report",
     CHANGES: "Changes since the champion",
-    "evaluation/model-card.html": "Model card",
-    "dataset/card.html": "Data card",
-    LATER: "Live photographs",
+    MODEL_CARD: "Model card",
+    DATA_CARD: "Data card",
+    SHADOW: "Live photographs",
 }
 # Each page has it where its links are to stand; page.html.j2 writes it.
 _PLACEHOLDER = b"<!-- pages of the run -->"

@@ -15,7 +15,7 @@ from tasks.domain.datasets.measured_sample import describe_measured
 from tasks.domain.gate.gate import Verdict
 from tasks.domain.gate.rule_result import build_rule_row, explain_rule
 from tasks.domain.phrasing import count
-from tasks.domain.registry.model_record import Reproduction
+from tasks.domain.registry.reproduction import Reproduction
 from tasks.domain.runs.results import Challenger, Outcome, RunData
 
 if TYPE_CHECKING:

@@ -69,3 +69,11 @@ def test_the_shell_completes_commands_and_settings(typed: str, expected: str) ->
     asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1), "_PEDIGREE_COMPLETE": "complete_bash"}
     done = subprocess.run([PEDIGREE], env=asked, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     assert done.stdout.split() == [expected], done.stderr
+
+
+def test_help_waits_for_no_library_of_a_run() -> None:
+    """What only prints help imports neither the settings' schema nor anything that computes, stores or serves."""
+    slow = ["keras", "lance", "mlflow", "numpy", "prefect", "pydantic", "tensorflow"]
+    program = f"import sys, flows.cli.app; print([name for name in {slow} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - fixed
+    assert done.stdout == "[]\n"

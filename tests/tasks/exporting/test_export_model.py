@@ -53,7 +53,7 @@ def champions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def exported(champions: ChampionStore, tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
     """Export the champion, which a person says more about."""
     card = Card(license="cc-by-4.0", base_model="someone/inception")
-    return export_model(champions.store, "champion", tmp_path_factory.mktemp("exported") / "model", card)
+    return export_model(champions.store, "champion", tmp_path_factory.mktemp("exported") / "model", card, "pedigree")
 
 
 def site(folder: Path) -> Path:
@@ -158,11 +158,13 @@ def test_nothing_is_left_where_it_cannot_be_written(champions: ChampionStore, tm
     full.mkdir()
     (full / "mine.txt").write_text("mine")
     with pytest.raises(PedigreeError, match="is not an empty folder"):
-        export_model(champions.store, "champion", full, Card())
+        export_model(champions.store, "champion", full, Card(), "pedigree")
     with pytest.raises(PedigreeError, match="knows no model 77"):
-        export_model(champions.store, "77", tmp_path / "new", Card())
+        export_model(champions.store, "77", tmp_path / "new", Card(), "pedigree")
     with pytest.raises(PedigreeError):
-        export_model(replace(champions, url=str(tmp_path / "none")).store, "champion", tmp_path / "new", Card())
+        export_model(
+            replace(champions, url=str(tmp_path / "none")).store, "champion", tmp_path / "new", Card(), "pedigree"
+        )
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
 
 
@@ -172,5 +174,5 @@ def test_an_export_that_answers_otherwise_is_not_written(
     """Where its program finds other answers than the evaluation's, no folder appears, and the sentence says which."""
     monkeypatch.setattr("tasks.exporting.export_model.serving_tolerance", lambda _facts: -1.0)
     with pytest.raises(PedigreeError, match=r"answers otherwise: .* is answered with probabilities"):
-        export_model(champions.store, "champion", tmp_path / "new", Card())
+        export_model(champions.store, "champion", tmp_path / "new", Card(), "pedigree")
     assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,9 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.errors import PedigreeError
+from tasks.domain.runs.mlflow_names import SHADOW
 from tasks.domain.serving.shadow import Agreement, ShadowAnswer
-from tasks.serving.live_agreement import PAGE, ComparedModels, Network, keep_comparison, read_agreement
+from tasks.serving.live_agreement import ComparedModels, Network, keep_comparison, read_agreement
 from tasks.stores.tracking import runs
 from tests.servers import mlflow_database
 
@@ -47,7 +48,7 @@ def test_services_are_counted_together(tmp_path: Path) -> None:
     assert [(part.label, part.answers, part.instead) for part in live.classes] == [("pug", 3, "corgi")]
     client = MlflowClient(url)
     assert client.get_run(run).data.metrics["shadow/disagreement"] == 0.5
-    page = Path(client.download_artifacts(run, PAGE, str(tmp_path))).read_text(encoding="utf-8")
+    page = Path(client.download_artifacts(run, SHADOW, str(tmp_path))).read_text(encoding="utf-8")
     assert "2 of 4 answers" in page
     assert "sees 5% of the photographs" in page
 

@@ -15,7 +15,7 @@ PLACE = b"<p><!-- end of lineage --></p>"
 def test_each_box_says_what_people_call_it_and_leads_there() -> None:
     """From the source to the decision; what has no address leads to a file of the run, and a parent nowhere."""
     steps = build_steps(REPORT, LINEAGE)
-    boxes = [(box.kind, box.name, box.hash, box.address) for step in steps for box in step]
+    boxes = [(box.kind, box.name, box.hash, box.link.address) for step in steps for box in step]
     assert boxes == [
         ("Bucket", "photographs/dogs", "", "http://prefect/runs/flow-run/1"),
         ("Parent version", "402 images", "e" * 12, ""),
@@ -26,7 +26,7 @@ def test_each_box_says_what_people_call_it_and_leads_there() -> None:
         ("Decision", "9: promoted", "", "model-card.html"),
     ]
     assert steps[-1][-1].details == ("by ann", "on 2026-11-30", "became champion")
-    assert build_steps(CARD, LINEAGE)[-1][-1].address == "report.html"
+    assert build_steps(CARD, LINEAGE)[-1][-1].link.address == "report.html"
 
 
 def test_a_first_model_has_neither_parent_nor_champion() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.domain.evaluation.predictions import TOLERANCE
-from tasks.domain.registry.model_record import (
+from tasks.domain.registry.reproduction import (
     Agreement,
     Difference,
     RefittedHead,
