@@ -66,10 +66,12 @@ class _Labelled:
     looks: Looks
     figures: PictureFigures
 
-    def compare(self, images: list[LiveImage], seed: int) -> Comparison:
-        """Return how likely pictures differ as much by chance, in mixture and in look."""
-        live = self.space.look(np.stack([image.features for image in images]))
-        return compare_samples(self.looks, live, seed)
+    def compare(self, images: list[LiveImage], seed: int, toward: list[LiveImage] | None = None) -> Comparison:
+        """Return how likely pictures differ as much by chance, in mixture and in look, or toward another day's look."""
+        return compare_samples(self.looks, self._look(images), seed, self._look(toward) if toward else None)
+
+    def _look(self, images: list[LiveImage]) -> Looks:
+        return self.space.look(np.stack([image.features for image in images]))
 
 
 @dataclass
@@ -164,7 +166,11 @@ class DriftWatch:
         if before:
             # Who sends the same picture on both days has still sent one.
             together = one_of_each_group([*before, *images], _BITS)
-            kinds = find_drift(labelled.compare(together, seed), [labelled.compare(before, seed), alone])
+            earlier = {id(image) for image in before}
+            pair = [[image for image in together if (id(image) in earlier) == first] for first in (True, False)]
+            if all(pair):
+                days = [labelled.compare(pictures, seed, other) for pictures, other in (pair, pair[::-1])]
+                kinds = find_drift(labelled.compare(together, seed), days)
         with self._lock:
             # The pictures of a model that has begun meanwhile cannot be compared with these.
             self._before = images if self._model_key() == model.identity.key else []

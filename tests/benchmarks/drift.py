@@ -117,7 +117,10 @@ def run_trial(material: Material, scenario: str, trial: Trial, seed: int) -> Out
     deal = _deal(material, scenario, trial, seed % len(material.classes), chance)
     known = np.unique(material.truth[deal.learned])
     space, labelled, truth = _train(material, deal, known)
-    days = [_sample(space, pictures, _alter(material, scenario, pictures, chance)) for pictures in deal.days]
+    days = [
+        _sample(space, pictures, _alter(material, scenario, pictures, chance), before)
+        for pictures, before in zip(deal.days, (deal.days[0][:0], deal.days[0]), strict=True)
+    ]
     marks = np.eye(len(material.classes))[:, known]
     by_truth = [_only_mixture(marks[material.truth[pictures]]) for pictures in deal.days]
     mixture = _judge(_only_mixture(np.eye(len(known))[truth]), by_truth, seed)
@@ -126,8 +129,9 @@ def run_trial(material: Material, scenario: str, trial: Trial, seed: int) -> Out
 
 
 def _judge(labelled: Looks, days: list[Looks], seed: int) -> tuple[Kind, ...]:
-    alone = [compare_samples(labelled, day, seed) for day in days]
-    return find_drift(compare_samples(labelled, days[0].join(days[1]), seed), alone)
+    first, second = days
+    leaning = [compare_samples(labelled, day, seed, toward=other) for day, other in (days, days[::-1])]
+    return find_drift(compare_samples(labelled, first.join(second), seed), leaning)
 
 
 def _only_mixture(posteriors: NDArray[np.float64]) -> Looks:
@@ -224,9 +228,10 @@ def _train(material: Material, deal: Deal, known: Indices) -> tuple[LookSpace, L
     return space, looks, np.concatenate([tested_truth, truth[first]])
 
 
-def _sample(space: LookSpace, pictures: Indices, features: NDArray[np.float32]) -> Looks:
+def _sample(space: LookSpace, pictures: Indices, features: NDArray[np.float32], before: Indices) -> Looks:
     """Return what the service sees of a day; it compares the look of each picture once, however often it comes."""
     looks, once = space.look(features), np.sort(np.unique(pictures, return_index=True)[1])
+    once = once[~np.isin(pictures[once], before)]
     return Looks(looks.vectors[once], looks.nearest[once], looks.posteriors)
 
 

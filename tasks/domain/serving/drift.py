@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from tasks.domain.serving.look_space import Looks
 
@@ -37,7 +38,7 @@ class Comparison:
     """How likely live pictures differ as much from labelled ones by chance.
 
     Attributes:
-        p_values: For mixture and look.
+        p_values: For mixture and look; of a day toward another one, for the look how likely it leans so far that way.
         strongest: The index of the class whose share differs most.
         rises: Whether it comes more often than it was.
         at_least: For each class, how likely its share is so high or higher by chance, of shape (n_classes,).
@@ -66,13 +67,15 @@ class Comparison:
         return bool(tail[together.strongest] <= LIMIT_OF_A_DAY)
 
 
-def compare_samples(labelled: Looks, live: Looks, seed: int) -> Comparison:
+def compare_samples(labelled: Looks, live: Looks, seed: int, toward: Looks | None = None) -> Comparison:
     """Compute how likely live pictures differ as much from labelled ones by chance, in mixture and in look.
 
     Args:
         labelled: The looks of labelled pictures, without near duplicates among them.
         live: Those of live pictures, likewise.
         seed: Seed of what is drawn.
+        toward: Those of another day, which have no near duplicates among the live ones: then the look is compared only
+            in what the other day has of its own. None to compare it in everything.
 
     Returns:
         The comparison.
@@ -86,7 +89,7 @@ def compare_samples(labelled: Looks, live: Looks, seed: int) -> Comparison:
     largest = np.abs(drawn / scale).max(axis=1)
     p_values: dict[Kind, float] = {
         "mixture": _share(largest >= abs(real[strongest]) / scale[strongest] - 1e-9),
-        "look": _compare_looks(labelled, live, chance),
+        "look": _compare_looks(labelled, live, chance) if toward is None else _lean_toward(labelled, live, toward),
     }
     at_least, at_most = ((1 + (sign * drawn >= sign * real - 1e-9).sum(axis=0)) / (_ROUNDS + 1) for sign in (1, -1))
     return Comparison(p_values, strongest, bool(real[strongest] > 0), at_least, at_most)
@@ -121,6 +124,30 @@ def _compare_looks(labelled: Looks, live: Looks, chance: np.random.Generator) ->
     drawn = [_energy(distances, marks, many) for marks in _draw_marks(both.nearest, many, chance)]
     energies = np.concatenate(drawn)
     return float((energies >= energies[0] - 1e-9 * abs(energies[0])).mean())
+
+
+def _lean_toward(labelled: Looks, live: Looks, other: Looks) -> float:
+    """Return the p value of how much nearer live pictures lie to another day's than labelled ones do.
+
+    A picture's figure is its mean distance to labelled and live pictures less that to the other day's, which is the
+    energy distance's witness function. It is the same whichever pictures are called live: so its mean over live
+    pictures, of each nearest class as many as there are, has the mean and the variance of a stratified sample.
+
+    Returns:
+        The p value, by the normal distribution.
+    """
+    pool = labelled.join(live)
+    distances = _pairwise_distances(pool.join(other).vectors)[: len(pool.nearest)]
+    figures = np.split(distances, [len(pool.nearest)], axis=1)
+    nearness = figures[0].mean(axis=1, dtype=np.float64) - figures[1].mean(axis=1, dtype=np.float64)
+    of_live = np.arange(len(nearness)) >= len(labelled.nearest)
+    surplus, variance = 0.0, 0.0
+    for nearest in np.unique(pool.nearest):
+        within = pool.nearest == nearest
+        many, drawn = int(within.sum()), int((within & of_live).sum())
+        surplus += float(nearness[within & of_live].sum() - drawn * nearness[within].mean())
+        variance += float(nearness[within].var()) * drawn * (many - drawn) / max(many - 1, 1)
+    return float(ndtr(-surplus / np.sqrt(variance))) if variance > 0 else 1.0
 
 
 def _draw_marks(strata: Labels, live: int, chance: np.random.Generator) -> list[Vectors]:

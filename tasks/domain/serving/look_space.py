@@ -1,7 +1,9 @@
 """Where pictures are compared by their look: features less the class's mean, in units of the spread within classes.
 
-The same space says how likely a picture is of each class, as linear discriminant analysis does with equal frequencies
-(Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2009, section 4.3).
+Features count by their square roots, as in Perronnin, Sanchez and Mensink, "Improving the Fisher kernel for large-scale
+image classification", ECCV 2010. The same space says how likely a picture is of each class, as linear discriminant
+analysis does with equal frequencies (Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2009,
+section 4.3).
 Training images are looked at as well, each by a space that was fitted without it and its near duplicates. So there are
 as many pictures to compare live ones with as people have labelled, not as many as were kept for the test.
 """
@@ -79,7 +81,7 @@ class LookSpace:
         Returns:
             The looks.
         """
-        scaled = _scale(features, self.directions, self.scales, self.rest)
+        scaled = _scale(_dampen(features), self.directions, self.scales, self.rest)
         # Half the squared distance to each mean, less what all classes have in common.
         distances = np.square(self.means).sum(axis=1) / 2 - scaled @ self.means.T
         nearest = distances.argmin(axis=1)
@@ -139,10 +141,15 @@ def cross_fit_looks(features: Vectors, truth: Labels, groups: Labels, rows: Labe
     return looks
 
 
+def _dampen(features: Vectors) -> Vectors:
+    """Return the square roots of features, whose spread grows with their size; signs stay."""
+    return np.asarray(np.copysign(np.sqrt(np.abs(features)), features), np.float32)
+
+
 def _sum_up(features: Vectors, truth: Labels, classes: int) -> _Moments:
+    wide = _dampen(features).astype(np.float64)
     sums = np.zeros((classes, features.shape[1]))
-    np.add.at(sums, truth, features)
-    wide = features.astype(np.float64)
+    np.add.at(sums, truth, wide)
     return _Moments(wide.T @ wide, sums, np.bincount(truth, minlength=classes).astype(np.float64))
 
 

@@ -29,7 +29,7 @@ def _live_day(service: Service, client: httpx.Client, photographs: list[bytes]) 
 
 
 def test_two_days_of_another_look_are_told(champions: ChampionStore) -> None:
-    """Days like the test images raise nothing, nor does a day of few pictures; two dark days do."""
+    """Days like the test images raise nothing, nor do few pictures or the same ones again; two dark days do."""
     champions.promote(champions.head(1))
     drawn = dogs(18 + 4 * _DAY)[18:]
     calendar = iter(f"2026-11-{day:02}" for day in range(2, 29))
@@ -49,3 +49,5 @@ def test_two_days_of_another_look_are_told(champions: ChampionStore) -> None:
         assert figures['pedigree_day{figure="brightness"}'] < 0.4
         assert 0 <= figures['pedigree_day{figure="estimated_accuracy"}'] <= 1
         assert not np.isnan(figures['pedigree_day{figure="unusual"}'])
+        again = _live_day(service, client, [_dark(data) for data in drawn[3 * _DAY :]])
+        assert 'pedigree_drift{kind="look"} 0.0' in again

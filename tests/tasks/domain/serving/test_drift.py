@@ -38,9 +38,11 @@ class _World:
         return self.space.look(self.draw(truth) + np.float32(shift))
 
     def judge(self, weights: tuple[float, ...] = (0.25,) * _CLASSES, shift: float = 0.0) -> tuple[Kind, ...]:
-        days = [self.look(self.draw_truth(_DAY, weights), shift) for _ in range(2)]
-        alone = [compare_samples(self.labelled, day, seed=0) for day in days]
-        return find_drift(compare_samples(self.labelled, days[0].join(days[1]), seed=0), alone)
+        return self.judge_days([self.look(self.draw_truth(_DAY, weights), shift) for _ in range(2)])
+
+    def judge_days(self, days: list[Looks]) -> tuple[Kind, ...]:
+        leaning = [compare_samples(self.labelled, day, 0, toward=other) for day, other in (days, days[::-1])]
+        return find_drift(compare_samples(self.labelled, days[0].join(days[1]), seed=0), leaning)
 
 
 def test_a_quiet_world_raises_nothing_and_a_change_is_named() -> None:
@@ -59,6 +61,30 @@ def test_p_values_are_those_of_chance() -> None:
         figures.append(compare_samples(world.labelled, world.look(world.draw_truth(40)), seed).p_values)
     for kind in ("mixture", "look"):
         assert sum(figure[kind] <= 0.1 for figure in figures) / len(figures) == pytest.approx(0.1, abs=0.14)
+
+
+def test_only_what_both_days_share_is_raised() -> None:
+    """A day of another look raises nothing beside an ordinary one, nor beside one that differs in the opposite way."""
+    worlds = [_World(seed) for seed in range(6)]
+    assert all(_odd_day(world).p_values["look"] <= LIMITS["look"] for world in worlds)
+    for shift in (0.0, -1.0):
+        raised = [world.judge_days([_day(world, 1.0), _day(world, shift)]) for world in worlds]
+        assert raised.count(()) >= len(worlds) - 1
+
+
+def test_an_ordinary_day_leans_toward_an_odd_one_by_chance_alone() -> None:
+    """However odd the other day is, a p value of at most a tenth comes once in ten comparisons."""
+    worlds = [_World(seed) for seed in range(30)]
+    leaning = [compare_samples(world.labelled, _day(world), 0, toward=_day(world, 3.0)) for world in worlds]
+    assert sum(day.p_values["look"] <= 0.1 for day in leaning) / len(worlds) == pytest.approx(0.1, abs=0.14)
+
+
+def _day(world: _World, shift: float = 0.0) -> Looks:
+    return world.look(world.draw_truth(_DAY), shift)
+
+
+def _odd_day(world: _World) -> Comparison:
+    return compare_samples(world.labelled, _day(world, 1.0), seed=0)
 
 
 def test_the_look_is_blind_to_the_mixture() -> None:
