@@ -24,6 +24,8 @@ _QUIET = {
     # Other kernels round differently; TensorFlow reads this when it is first imported.
     "TF_ENABLE_ONEDNN_OPTS": "1",
 }
+# What a record means by the code.
+_CODE = ("configs", "flows", "infra", "tasks", "pyproject.toml")
 _HTTP = ("http://", "https://")
 
 
@@ -141,7 +143,7 @@ def code_hash() -> str:
 @cache
 def code_version() -> Mapping[str, str]:
     """Return the git commit of the code, whether anything was changed since, and the hash of the lock file."""
-    return {**_commit(Path(__file__).parent.parent), "lock": lock_hash()}
+    return {**read_commit(Path(__file__).parent.parent), "lock": lock_hash()}
 
 
 @cache
@@ -155,9 +157,18 @@ def lock_hash() -> str:
     return hashlib.sha256("\n".join(sorted(packages)).encode()).hexdigest()
 
 
-def _commit(root: Path) -> Mapping[str, str]:
+def read_commit(root: Path) -> Mapping[str, str]:
+    """Read the commit of a checkout or a wheel, and whether its code was changed since.
+
+    Args:
+        root: The folder that holds the packages.
+
+    Returns:
+        Both, as a record of a model names them.
+    """
     if (root / ".git").exists():
-        dirty = "yes" if _git(root, "status", "--porcelain") else "no"
+        # Photographs and settings files lie in many a checkout, and are no change of the code.
+        dirty = "yes" if _git(root, "status", "--porcelain", "--", *_CODE) else "no"
         return {"git_commit": _git(root, "rev-parse", "HEAD") or "not a git checkout", "git_dirty": dirty}
     # hatch_build.py writes it into each wheel.
     built = root / "configs" / "commit.json"

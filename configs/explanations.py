@@ -25,6 +25,8 @@ def explain(error: ErrorDetails) -> str:
         return f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ".")
     if error["type"] == "missing":
         return f"the setting {name} is missing."
+    if error["type"] == "model_type":
+        return f"{name} holds settings of its own: write each on a line below it, as pedigree init does."
     if error["type"] == "secret":
         return f"{name} {error['msg']}."
     if error["type"] == "value_error":

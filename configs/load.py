@@ -140,7 +140,8 @@ def parse_section(section: type[S], path: tuple[str, ...], values: Mapping[str, 
 
 
 def _describe(origin: str, error: ValidationError, path: tuple[str, ...] = ()) -> str:
-    first = error.errors(include_url=False)[0]
+    # A name that is misspelt explains the one that is missing.
+    first = min(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
     return f"{origin}: {explain({**first, 'loc': (*path, *first['loc'])})}"
 
 

@@ -23,8 +23,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-# A run that is killed holds the limit for as long; one that lives renews its hold when a quarter of it is left.
-_LEASE_SECONDS = 120
+# A run that is killed holds the limit for as long, the least that Prefect takes; one that lives renews its hold when a
+# quarter of it is left.
+_LEASE_SECONDS = 60
 
 
 def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
@@ -63,7 +64,8 @@ def _limited() -> bool:
             return False
     if limit.active_slots >= limit.limit:
         get_run_logger().info(
-            "another retraining is running: this one waits until it has ended", extra={"run_log": True}
+            "another retraining is running, or was killed a minute ago: this one waits until it has ended",
+            extra={"run_log": True},
         )
     return True
 

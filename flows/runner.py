@@ -189,7 +189,11 @@ def _run(flow: "Flow[..., Any]", *values: object, **parameters: object) -> Any: 
 def _check_source(settings: Settings, as_of: str = "") -> None:
     """Raise PedigreeError within a second where the source is not there; a former day is read from the store alone."""
     prepare_environment()
-    if not as_of:
+    if as_of:
+        from tasks.ingestion.snapshot import end_of_day
+
+        end_of_day(as_of)
+    else:
         from tasks.ingestion.source_check import check_source
 
         check_source(settings)

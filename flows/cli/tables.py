@@ -275,7 +275,9 @@ def _decisions(decisions: "Sequence[Decision]") -> Table:
 def render_dry_run(run: "DryRun") -> RenderableType:
     """Render what a retraining would do: photographs, version, classes and cost, and that nothing stays."""
     data, dataset = run.data, run.data.dataset
-    head = Text.assemble((f"would {run.would}", "bold cyan"), f": {dataset.reason}")
+    # Of a version to be trained on the reason says no more.
+    reason = "" if run.would == "train" else f": {dataset.reason}"
+    head = Text.assemble((f"would {run.would}", "bold cyan"), reason)
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in run.rejected.items())
     lines = [f"{data.ingested} ({reasons})" if reasons else str(data.ingested), str(data.labels), str(dataset)]
     classes = {"new": run.new_classes, "lost": run.lost_classes, "waiting": dataset.waiting}

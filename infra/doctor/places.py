@@ -150,10 +150,10 @@ def check_weights(settings: Settings) -> Iterator[Finding]:
         One finding.
     """
     backbone = settings.backbone
-    if _is_kept(settings):
+    if backbone.is_file:
+        yield _describe_file(settings)
+    elif _is_kept(settings):
         yield Finding("weights", "ok", f"{backbone.weights}: the store keeps a backbone already")
-    elif backbone.is_file:
-        yield _describe_file(backbone.weights)
     elif backbone.weights == "imagenet":
         weights = find_imagenet(backbone.sha256)
         if weights.available:
@@ -175,8 +175,12 @@ def _is_kept(settings: Settings) -> bool:
         return False
 
 
-def _describe_file(weights: str) -> Finding:
-    parent, _, name = weights.rpartition("/")
-    if any(entry.key == name for entry in islice(open_bucket(parent).entries(name), 1)):
-        return Finding("weights", "ok", f"{weights} is there")
-    return Finding("weights", "fail", f"there is no file {weights}", "correct backbone.weights")
+def _describe_file(settings: Settings) -> Finding:
+    """Describe a weights file: it must be the one that the settings mean, unless the store keeps its backbone."""
+    # These imports take a while, and few settings name a file.
+    from tasks.features.backbone_cuts import with_chosen_cut
+    from tasks.features.embed import check_weights
+
+    store, weights = Store(settings.store.url), settings.backbone.weights
+    check_weights(store, with_chosen_cut(settings, store).backbone)
+    return Finding("weights", "ok", f"{weights} has the SHA-256 of the settings, or the store keeps its backbone")

@@ -119,3 +119,20 @@ def current_backbone(store: Store, backbone: schema.Backbone) -> "Backbone":
         origin = {"fingerprint": loaded.fingerprint, "weights": backbone.weights, "sha256": loaded.origin}
         store.backbones.remember(name, origin)
     return loaded
+
+
+def check_weights(store: Store, backbone: schema.Backbone) -> None:
+    """Check that a weights file is the one that the settings mean, unless the store keeps its backbone.
+
+    Args:
+        store: Where backbones are kept.
+        backbone: Which weights, cut, size, precision and engine.
+
+    Raises:
+        PedigreeError: The file cannot be read, or has another SHA-256.
+    """
+    from tasks.modeling.backbone.loading import check_weights_file, name_remembered_weights
+
+    name = name_remembered_weights(backbone)
+    if backbone.is_file and not (name and store.backbones.remembered(name)):
+        check_weights_file(backbone, read_url(backbone.weights))

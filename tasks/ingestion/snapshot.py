@@ -83,7 +83,7 @@ def _take_on_trust(checksums: Checksums) -> None:
 
 
 def _former_snapshot(source: str, snapshots: SnapshotStore, as_of: str) -> Snapshot:
-    moment = _end_of_day(as_of)
+    moment = end_of_day(as_of)
     first = snapshots.first_listed(source)
     if not first or first > moment:
         history = f"the first look was on {first[:10]}" if first else "it was never looked at"
@@ -91,8 +91,18 @@ def _former_snapshot(source: str, snapshots: SnapshotStore, as_of: str) -> Snaps
     return Snapshot(source, moment, len(snapshots.stored(source, moment)), 0, moment)
 
 
-def _end_of_day(as_of: str) -> str:
-    """Convert a day, or a moment, to ISO 8601 in UTC; of a day its last moment is meant."""
+def end_of_day(as_of: str) -> str:
+    """Convert a day, or a moment, to ISO 8601 in UTC; of a day its last moment is meant.
+
+    Args:
+        as_of: A day such as 2026-11-01, or a moment such as 2026-11-01T14:00.
+
+    Returns:
+        The moment.
+
+    Raises:
+        SettingsError: It is neither.
+    """
     try:
         if len(as_of) == len("2026-11-01"):
             return datetime.combine(date.fromisoformat(as_of), time.max, UTC).isoformat()

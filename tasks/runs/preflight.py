@@ -6,6 +6,7 @@ from configs.load import resolve
 from configs.schema import AUTO, Settings
 from tasks.evaluation.evaluation_sets import with_named_golden
 from tasks.features.backbone_cuts import with_chosen_cut
+from tasks.features.embed import check_weights
 from tasks.ingestion.source_check import check_apart
 from tasks.modeling.backbone.imagenet_file import describe_ways_out, find_imagenet
 from tasks.modeling.backbone.loading import check_cut
@@ -32,7 +33,7 @@ def preflight(settings: Settings) -> Settings:
 
     Raises:
         SettingsError: Source and store overlap, or a source of labels does not fit the source.
-        PedigreeError: A server or a folder does not answer.
+        PedigreeError: A server or a folder does not answer, or a weights file is not the one that the settings mean.
     """
     settings = resolve(settings)
     source, store = settings.source.url.rstrip("/"), Store(settings.store.url.rstrip("/"))
@@ -52,7 +53,9 @@ def preflight(settings: Settings) -> Settings:
     check_tracking(settings.tracking.url)
     store.check_format()
     _say_what_is_lacking(settings.backbone, store)
-    return with_named_golden(with_chosen_cut(settings, store), store)
+    settings = with_chosen_cut(settings, store)
+    check_weights(store, settings.backbone)
+    return with_named_golden(settings, store)
 
 
 def _say_what_is_lacking(backbone: schema.Backbone, store: Store) -> None:

@@ -1,8 +1,11 @@
 """Where people see what MLflow keeps."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from configs.environment import embedded_mlflow, mlflow_pages
+from configs.environment import embedded_mlflow, mlflow_pages, read_commit
 
 
 def test_pages_of_mlflow_are_where_people_reach_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,3 +23,23 @@ def test_pages_of_mlflow_are_where_people_reach_them(monkeypatch: pytest.MonkeyP
     assert mlflow_pages("http://mlflow:5000") == "https://people.example"
     monkeypatch.setenv("PEDIGREE_MLFLOW_LINKS", "javascript:alert(1)")
     assert mlflow_pages("http://mlflow:5000") == ""
+
+
+def test_only_a_change_of_the_code_is_one(tmp_path: Path) -> None:
+    """Photographs and settings in a checkout leave its models' records as they were; a new module does not."""
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "a.py").write_text("")
+
+    def git(*arguments: str) -> None:
+        name = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+        subprocess.run(["git", "-C", tmp_path, *name, *arguments], check=True, capture_output=True)  # noqa: S603, S607
+
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "the code")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.jpg").write_text("")
+    (tmp_path / "settings.yaml").write_text("")
+    assert read_commit(tmp_path)["git_dirty"] == "no"
+    (tmp_path / "tasks" / "b.py").write_text("")
+    assert read_commit(tmp_path)["git_dirty"] == "yes"

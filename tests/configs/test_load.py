@@ -22,6 +22,8 @@ def test_shipped_settings_are_valid(name: str) -> None:
     ("text", "changes", "message"),
     [
         (LEAST + "trainning: {seed: 1}", (), "there is no setting trainning; did you mean training?"),
+        ("sources: {url: photos}\nstore: {url: store}", (), "there is no setting sources; did you mean source?"),
+        ("source: photos\nstore: {url: store}", (), "source holds settings of its own: write each on a line below it"),
         (LEAST + "training: {sed: 1}", (), "there is no setting training.sed; did you mean training.seed?"),
         (LEAST + "fine_tuning: {epochs: 0}", (), "fine_tuning.epochs = 0 is not allowed"),
         (LEAST + "training: {l2: fast}", (), "training.l2 = 'fast' is not allowed"),

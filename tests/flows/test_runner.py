@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import PedigreeError
+from configs.errors import PedigreeError, SettingsError
 from configs.load import parse_settings
 from configs.schema import Settings
 from flows import runner
@@ -25,3 +25,12 @@ def test_a_missing_source_starts_no_flow(
         run(parse_settings(values, "a test"))
     assert "flows.retrain" not in sys.modules
     assert not (tmp_path / "home" / "prefect").exists()
+
+
+@pytest.mark.parametrize("run", [runner.run_retrain, runner.run_rebuild, runner.run_dry])
+def test_what_is_no_date_starts_no_flow(run: Callable[..., object], tmp_path: Path) -> None:
+    """A day that is mistyped leaves no failed run in Prefect's list."""
+    values = {"source": {"url": str(tmp_path)}, "store": {"url": str(tmp_path / "store")}}
+    with pytest.raises(SettingsError, match="yesterday is no date"):
+        run(parse_settings(values, "a test"), as_of="yesterday")
+    assert not (tmp_path / "store").exists()

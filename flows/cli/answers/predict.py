@@ -68,8 +68,8 @@ def predict(
         print_answer(answered, as_json, screen, paged=True)
         if answered["unanswered"]:
             raise PedigreeError(
-                f"{count(answered['unanswered'], 'file')} of {len(predictions):,} cannot be used as a photograph; all "
-                "others have an answer."
+                f"{count(answered['unanswered'], 'file')} of {len(predictions):,} cannot be used as a photograph"
+                + ("." if answered["unanswered"] == len(predictions) else "; all others have an answer.")
             )
 
 

@@ -81,7 +81,7 @@ def _describe_next_steps(file: Path) -> str:
     commands = {
         f"pedigree doctor -c {file}": "is everything ready for a run?",
         f"pedigree retrain -c {file} --dry-run": "what would a run do?",
-        f"pedigree retrain -c {file}": "the first run, with the first model",
+        f"pedigree retrain -c {file}": "train the first model",
         f"pedigree predict -c {file} PHOTO.jpg": "what does the model say?",
     }
     width = max(map(len, commands))

@@ -1,20 +1,24 @@
 """The four questions of ``pedigree init``: asked at a terminal, or answered by options."""
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from configs.environment import absolute, home
 from configs.errors import PedigreeError, SettingsError
-from flows.cli.first_steps.settings_text import FOLDERS, MANIFEST, Answers
+from flows.cli.first_steps.settings_text import FOLDERS, MANIFEST, METADATA, Answers, check_way
 from tasks.domain.ingestion.source_objects import SourceFilter
+from tasks.ingestion.source_check import check_apart
 from tasks.modeling.backbone.imagenet_file import find_imagenet
 from tasks.stores.objects.folder import folder_path
 from tasks.stores.objects.object_store import open_bucket
 
 _WHERE = "Where are the photographs (a folder or s3://bucket/prefix)?"
 _WRITE = "Where may I write (a folder or s3://bucket/prefix)?"
+_KNOWN = {"imagenet", "demo", "random"}
 _MANIFESTS = {".csv", ".jsonl", ".json"}
 
 
@@ -55,14 +59,13 @@ def answer_questions(given: Given) -> Answers:
             "with --yes."
         )
     source = _answer(given, given.source, _WHERE, "photos", _check)
-    labels = _answer(
-        given, given.labels, "How are they labelled (folders, manifest FILE, metadata)?", suggest_labels(source)
-    )
+    ways = "How are they labelled (folders, manifest FILE, metadata)?"
+    labels = _answer(given, given.labels, ways, suggest_labels(source), partial(_check_labels, source))
     own = str(home() / "store")
-    store = _answer(given, given.store, _WRITE, own)
+    store = _answer(given, given.store, _WRITE, own, partial(_check_store, source))
     question = f"Which backbone (imagenet, a weights file, demo, random)?\n  {_describe_imagenet(given)}"
-    backbone = _answer(given, given.backbone, question, "imagenet")
-    sha256 = "" if backbone in {"imagenet", "demo", "random"} else _hash_file(backbone)
+    backbone = _answer(given, given.backbone, question, "imagenet", _check_backbone)
+    sha256 = "" if backbone in _KNOWN else _hash_file(backbone)
     return Answers(source, labels, "" if store == own else store, backbone, sha256)
 
 
@@ -85,10 +88,13 @@ def suggest_labels(source: str) -> str:
     return FOLDERS if has_classes or not manifests else f"{MANIFEST} {manifests[0]}"
 
 
-def _answer(
-    given: Given, option: str, question: str, default: str, check: Callable[[str], str] = lambda _text: ""
-) -> str:
-    """Return an answer; one that looks wrong is asked again, and taken the second time, or where nobody is asked."""
+def _answer(given: Given, option: str, question: str, default: str, check: Callable[[str], str]) -> str:
+    """Return an answer; one that looks wrong is asked again, and taken the second time, or where nobody is asked.
+
+    Raises:
+        SettingsError: No settings file can hold the answer of an option; at a terminal it is asked again.
+        PedigreeError: The questions end before the answers.
+    """
     if option or given.defaults:
         text = option or default
         if problem := check(text):
@@ -102,7 +108,11 @@ def _answer(
         if not line:
             raise PedigreeError("The questions were not answered: no settings file was written.")
         text = line.strip() or default
-        problem = check(text)
+        try:
+            problem = check(text)
+        except SettingsError as error:
+            sys.stderr.write(f"  {error}\n")
+            continue
         if not problem or text == former:
             return text
         former = text
@@ -115,6 +125,39 @@ def _check(source: str) -> str:
         open_bucket(absolute(source)).check()
     except PedigreeError as error:
         return str(error)
+    return ""
+
+
+def _check_labels(source: str, labels: str) -> str:
+    """Return what is wrong with a way to label; raise SettingsError where it is none."""
+    check_way(labels)
+    way, _, key = labels.partition(" ")
+    if source.startswith("s3://"):
+        return ""
+    if way == METADATA:
+        raise SettingsError(f"Only S3 objects have metadata, and {source} is a folder: write folders or manifest FILE.")
+    folder = folder_path(absolute(source))
+    if way == MANIFEST and folder.is_dir() and not (folder / key.strip()).is_file():
+        return f"{source} holds no file {key.strip()}: put it there, or correct the name."
+    return ""
+
+
+def _check_store(source: str, store: str) -> str:
+    """Return what is wrong with a place to write; raise SettingsError where the photographs are there."""
+    check_apart(absolute(source), absolute(store))
+    if store.startswith("s3://"):
+        return _check(store)
+    folder = folder_path(absolute(store))
+    while not folder.exists():
+        folder = folder.parent
+    writable = folder.is_dir() and os.access(folder, os.W_OK)
+    return "" if writable else f"Nothing can be written into {folder}: name another place."
+
+
+def _check_backbone(backbone: str) -> str:
+    """Raise SettingsError for weights that cannot be read; ImageNet's may still come."""
+    if backbone not in _KNOWN:
+        _hash_file(backbone)
     return ""
 
 

@@ -78,22 +78,35 @@ def _store(store: str) -> Sequence[str]:
     return ("store:", f"  url: {_scalar(store)}   # where Pedigree keeps all that it makes; nothing else writes there")
 
 
-def _labels(labels: str) -> Sequence[str]:
+def check_way(labels: str) -> None:
+    """Check an answer about labels.
+
+    Args:
+        labels: The answer.
+
+    Raises:
+        SettingsError: It is not understood.
+    """
     way, _, key = labels.partition(" ")
-    if way == FOLDERS and not key:
+    if way not in {FOLDERS, MANIFEST, METADATA} or bool(key.strip()) != (way == MANIFEST):
+        raise SettingsError(
+            f"{labels!r} says no way to label: write folders, manifest with the name of its file, such as manifest "
+            "labels.csv, or metadata."
+        )
+
+
+def _labels(labels: str) -> Sequence[str]:
+    check_way(labels)
+    way, _, key = labels.partition(" ")
+    if way == FOLDERS:
         return (
             "# labels:",
             "#   layout: label/coat   # where folders say more: poodle/white/1.jpg; alone, the folder is the class",
             '#   aliases: {"toy poodle": poodle}   # other spellings of a class',
         )
-    if way == MANIFEST and key.strip():
+    if way == MANIFEST:
         return ("labels:", "  sources: [manifest]", f"  manifest: {_scalar(key.strip())}   # a file in the source")
-    if way == METADATA and not key:
-        return ("labels:", "  sources: [metadata]   # of S3 objects")
-    raise SettingsError(
-        f"{labels!r} says no way to label: write folders, manifest with the name of its file, such as manifest "
-        "labels.csv, or metadata."
-    )
+    return ("labels:", "  sources: [metadata]   # of S3 objects")
 
 
 def _backbone(answers: Answers) -> Sequence[str]:

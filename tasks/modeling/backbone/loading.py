@@ -112,6 +112,24 @@ def name_remembered_weights(settings: "schema.Backbone") -> str | None:
     return sha256_of({**chosen, "weights": weights, "pixels": CONTRACT, "engine": _describe_engine(settings.engine)})
 
 
+def check_weights_file(settings: "schema.Backbone", data: bytes) -> None:
+    """Check that a weights file is the one that the settings mean.
+
+    Args:
+        settings: Its path or address, and its SHA-256.
+        data: What it holds.
+
+    Raises:
+        PedigreeError: It has another SHA-256.
+    """
+    sha256 = sha256_of_bytes(data)
+    if sha256 != settings.sha256:
+        raise PedigreeError(
+            f"The weights file {settings.weights} has SHA-256 {sha256}, not backbone.sha256: correct backbone.sha256, "
+            "or fetch the file again."
+        )
+
+
 def _describe_engine(engine: str) -> str:
     return describe_engine() if engine == "tensorflow" else describe_onnxruntime()
 
@@ -140,11 +158,7 @@ def _demo(cut: str, size: int) -> Backbone:
 def _from_file(data: bytes, settings: "schema.Backbone") -> Backbone:
     from tasks.modeling.backbone.keras_weights import load_keras_file
 
-    sha256 = sha256_of_bytes(data)
-    if sha256 != settings.sha256:
-        raise PedigreeError(
-            f"The weights file {settings.weights} has SHA-256 {sha256}, not backbone.sha256: fetch it again."
-        )
+    check_weights_file(settings, data)
     if files.is_weights_file(data):
         return backbone_from_weights(data, settings.cut, settings.size, settings.weights)
     return backbone_from_network(load_keras_file(data, settings.weights), settings.cut, settings.size)

@@ -11,6 +11,7 @@ from configs.load import parse_settings
 from configs.schema import Settings
 from infra.doctor import places
 from infra.doctor.places import check_credentials, check_photographs, check_store, check_weights
+from tasks.domain.hashing import sha256_of_bytes
 from tasks.modeling.backbone.imagenet_file import ImagenetFile
 from tasks.stores.objects.folder import FolderBucket
 from tasks.stores.objects.object_store import open_bucket
@@ -99,17 +100,22 @@ def test_a_missing_source_stops_a_run(tmp_path: Path) -> None:
 
 
 def test_weights_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that keeps a backbone needs none; a file must be there; chance is for a try; ImageNet is sought."""
+    """A store that keeps ImageNet's needs none; a file must be the one that is meant; chance is for a try."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(places, "find_imagenet", lambda _sha256: _unreachable(tmp_path))
     store, file = str(tmp_path / "store"), tmp_path / "w.h5"
     given = {name: settings("photos", store, backbone={"weights": name}) for name in ("imagenet", "random")}
-    given["file"] = settings("photos", store, backbone={"weights": str(file), "sha256": "ab" * 32})
+    meant = settings("photos", store, backbone={"weights": str(file), "sha256": sha256_of_bytes(b"weights")})
     found = {name: states(check_weights, entry)["weights"][0] for name, entry in given.items()}
-    assert found == {"imagenet": "fail", "random": "warn", "file": "fail"}
-    file.write_bytes(b"")
-    assert states(check_weights, given["file"])["weights"][0] == "ok"
+    assert found == {"imagenet": "fail", "random": "warn"}
     open_bucket(store).create("backbones/abc.json", b"{}")
+    with pytest.raises(PedigreeError, match="There is no file"):
+        list(check_weights(meant))
+    file.write_bytes(b"others")
+    with pytest.raises(PedigreeError, match=r"has SHA-256 .*, not backbone\.sha256: correct"):
+        list(check_weights(meant))
+    file.write_bytes(b"weights")
+    assert states(check_weights, meant)["weights"][0] == "ok"
     assert states(check_weights, given["imagenet"])["weights"][0] == "ok"
 
 

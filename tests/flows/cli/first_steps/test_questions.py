@@ -40,6 +40,31 @@ def test_a_person_is_asked_four_questions(
     assert shown.err.count("?") == 5
 
 
+def test_each_wrong_answer_is_asked_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What no settings file can hold is never taken; what may still come is, when it is typed twice."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "a file").write_bytes(b"weights")
+    lines = ["photos", "foo", "metadata", "manifest", "manifest none.csv", "manifest none.csv"]
+    lines += ["photos/store", "a file", "store", "none.h5", "a file", ""]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", Keyboard("\n".join(lines)))
+    answers = answer_questions(Given("", "", "", "", defaults=False))
+    assert (answers.labels, answers.store, answers.backbone) == ("manifest none.csv", "store", "a file")
+    said = capsys.readouterr().err
+    for sentence in (
+        "'foo' says no way to label",
+        "Only S3 objects have metadata",
+        "'manifest' says no way to label",
+        "photos holds no file none.csv",
+        "overlap: keep photographs and store in separate places",
+        "Nothing can be written into",
+        "There is no weights file none.h5",
+    ):
+        assert said.count(sentence) == 1
+
+
 def test_without_a_terminal_options_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All four options, or the defaults, ask nothing; with less a sentence names the options."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
