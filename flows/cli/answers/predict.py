@@ -67,10 +67,21 @@ def predict(
         screen = render_predictions(model.identity, predictions, never_sure=model.head.threshold >= NEVER)
         print_answer(answered, as_json, screen, paged=True)
         if answered["unanswered"]:
-            raise PedigreeError(
-                f"{count(answered['unanswered'], 'file')} of {len(predictions):,} cannot be used as a photograph"
-                + ("." if answered["unanswered"] == len(predictions) else "; all others have an answer.")
-            )
+            raise PedigreeError(describe_unanswered(answered["unanswered"], len(predictions)))
+
+
+def describe_unanswered(unanswered: int, files: int) -> str:
+    """Describe in a sentence how many files have no answer.
+
+    Args:
+        unanswered: How many have none.
+        files: How many were asked about.
+
+    Returns:
+        The sentence.
+    """
+    sentence = f"{count(unanswered, 'file')} of {files:,} cannot be used as a photograph"
+    return f"{sentence}." if unanswered == files else f"{sentence}; all others have an answer."
 
 
 def describe_predictions(model: "ModelIdentity", predictions: Sequence["FilePrediction"]) -> dict[str, Any]:

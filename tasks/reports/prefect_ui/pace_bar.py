@@ -6,12 +6,22 @@ from contextlib import contextmanager
 from time import monotonic
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 from tasks.domain.pace import describe_pace
 
 # Columns that the bar itself takes: the words beside it say more.
 _WIDTH = 20
+
+
+class _PaceColumn(ProgressColumn):
+    """The words beside the bar: in a narrow terminal their end is cut off, and the bar stays."""
+
+    def render(self, task: Task) -> Text:
+        """Render them in one line."""
+        return Text(task.fields["pace"], no_wrap=True, overflow="ellipsis")
 
 
 class PaceBar:
@@ -63,8 +73,8 @@ def show_pace(title: str, total: int, noun: str = "images") -> Iterator[PaceBar]
     """
     columns = (
         TextColumn("{task.description:<16}"),
-        BarColumn(bar_width=_WIDTH),
-        TextColumn("{task.fields[pace]}", markup=False),
+        BarColumn(bar_width=_WIDTH, table_column=Column(no_wrap=True)),
+        _PaceColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         yield PaceBar(title, total, noun, bar)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flows.cli.answers.predict import describe_predictions, render_predictions
+from flows.cli.answers.predict import describe_predictions, describe_unanswered, render_predictions
 from flows.cli.terminal import render
 from tasks.domain.serving.answers import ModelIdentity
 from tasks.modeling.packaged_model import Prediction
@@ -46,6 +46,12 @@ def test_json_holds_every_answer() -> None:
         ("photos/a.jpg", "poodle", True),
         ("b.jpg", "pug", False),
     ]
+
+
+def test_others_are_named_where_there_are_some() -> None:
+    """A single file that is no picture leaves none that has an answer."""
+    assert describe_unanswered(1, 1) == "1 file of 1 cannot be used as a photograph."
+    assert describe_unanswered(1, 3) == "1 file of 3 cannot be used as a photograph; all others have an answer."
 
 
 def test_it_needs_a_store_with_a_champion(tmp_path_factory: pytest.TempPathFactory) -> None:
