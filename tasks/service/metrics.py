@@ -41,6 +41,7 @@ class Metrics:
         self._swaps = Counter(
             "pedigree_swaps", "Models that came to serve, or did not.", ["outcome"], registry=registry
         )
+        self._begin_alerts_at_zero()
         self._swap_seconds = Histogram(
             "pedigree_swap_seconds", "How long loading and checking a model takes.", buckets=_SECONDS, registry=registry
         )
@@ -93,6 +94,14 @@ class Metrics:
         )
         self._following: Callable[[], tuple[ModelIdentity | None, float]] = lambda: (None, float("inf"))
         self._shown: ModelIdentity | None = None
+
+    def _begin_alerts_at_zero(self) -> None:
+        """Show what alerts ask for before it happens: Prometheus sees no increase in a series that begins at one."""
+        for outcome in ("ok", "refused"):
+            self._swaps.labels(outcome)
+        for status in (500, 503):
+            for address in ("/v1/predict", "/invocations"):
+                self._requests.labels(address, str(status))
 
     def follow(self, ask: Callable[[], tuple[ModelIdentity | None, float]]) -> None:
         """Ask, whenever metrics are read, which model serves and how many seconds ago that was confirmed."""

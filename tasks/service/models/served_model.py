@@ -62,7 +62,7 @@ class Squares:
             The network's square, of shape (size, size, 3), or why the file is rejected.
         """
         if exceeds_passes(data, _MOST_PASSES):
-            return Rejection(Reason.TOO_SLOW, f"a JPEG whose scans pass over more than {_MOST_PASSES:,} pixels.")
+            return Rejection(Reason.TOO_SLOW, f"a JPEG whose scans pass over more than {_MOST_PASSES:,} pixels")
         squares = self._decoder.decode(data, seconds=self._seconds)
         return squares if isinstance(squares, Rejection) else squares[0]
 

@@ -107,9 +107,18 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         del msg
         if getattr(sys.exception(), "error_status_hint", 0) == ProblemKind.LONG_HEAD.status:
             self._refuse_long_head()
+        elif self._answers_last():
+            detail = "More came than was announced: Content-Length is less than the body, or no request follows it."
+            self._refuse(ServiceProblem(ProblemKind.MALFORMED, detail))
         else:
             detail = "This is no HTTP/1.1 request, or none that is read here."
             self._refuse(ServiceProblem(ProblemKind.MALFORMED, detail))
+
+    def _answers_last(self) -> bool:
+        """Return whether the last request came as a whole, and is the only one whose answer is still to begin."""
+        cycle = self.cycle
+        ahead = len(self.pipeline) if _KEEPS_ALL else 0
+        return bool(cycle and not ahead and not cycle.more_body and not cycle.response_started)
 
     def _refuse_long_head(self) -> None:
         detail = "The request's line and headers are longer than is read here."
@@ -118,7 +127,8 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     def _refuse(self, problem: ServiceProblem) -> None:
         """Send a problem in place of an answer, where none has begun, and close the connection."""
         cycle = self.cycle
-        if cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started):
+        within_body = cycle and cycle.more_body and not cycle.response_started
+        if cycle is None or cycle.response_complete or within_body or self._answers_last():
             status = HTTPStatus(problem.kind.status)
             headers, body = encode_problem(problem)
             lines = [f"HTTP/1.1 {status} {status.phrase}".encode(), b"connection: close"]

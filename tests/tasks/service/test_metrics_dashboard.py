@@ -81,6 +81,15 @@ def test_the_values_that_are_looked_for_are_those_that_are_counted() -> None:
             assert value in expected[label]
 
 
+def test_what_alerts_hear_of_at_the_first_time_is_counted_from_zero() -> None:
+    """Prometheus sees no increase in a series that begins with one: the first refused model would go unheard."""
+    shown = Metrics().render().decode()
+    for rule in rules():
+        if re.search(r"\b(?:increase|rate)\(.*> 0$", rule["expr"]):
+            for name, matchers in _SELECTOR.findall(rule["expr"]):
+                assert re.search(rf"^{name}{{.*{re.escape(matchers)}.* 0\.0$", shown, re.MULTILINE), rule["alert"]
+
+
 def test_dashboard_and_rules_are_whole() -> None:
     """Panels have numbers and places of their own and say what they show; rules say how bad it is and what to do."""
     panels = dashboard()["panels"]
