@@ -1,9 +1,10 @@
 """Fixtures for every test: a world of its own, the real photographs, and the real servers."""
 
 import os
+import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,22 @@ def photos() -> Path:
     if not _PHOTOS.is_dir():
         pytest.skip(f"the real photographs are not in {_PHOTOS}")
     return _PHOTOS
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[int], bool]]]:
+    """Disk of its own, and what gives it another size in bytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0 or not _run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)):
+        pytest.skip("a small disk needs root and the right to mount one")
+    yield folder, lambda size: _run("mount", "-o", f"remount,size={size}", str(folder))
+    _run("umount", "--lazy", str(folder))
+
+
+def _run(*command: str) -> bool:
+    """Run one of the system's programs, and tell whether it did as it was told."""
+    return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - this file's own commands
 
 
 @pytest.fixture(scope="session")

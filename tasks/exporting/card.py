@@ -208,7 +208,7 @@ def _decision(store: Store, decision: Decision) -> Section:
     judged = [entry for entry in entries if entry.model == decision.model and entry.decided_by_gate]
     champion = find_champion(entries)
     serves = champion is not None and champion.model == decision.model
-    state = "It serves today." if serves else "It does not serve today."
+    state = f"When this folder was written, this model {'was' if serves else 'was not'} the champion, which serves."
     sentences: Sequence[str] = (
         (f"{state} {decision.outcome.capitalize()} by a person.",) if decision.person else (state,)
     )

@@ -52,11 +52,12 @@ class RegistryState:
 
 @dataclass(slots=True)
 class AliasReport:
-    """What stands otherwise than the ledger says, what was put right, and entries about new numbers."""
+    """What stands otherwise than the ledger says, what was put right, new numbers, and models registered again."""
 
     deviations: list[str] = field(default_factory=list)
     corrections: list[str] = field(default_factory=list)
     renumbered: list[Decision] = field(default_factory=list)
+    registered: list[Decision] = field(default_factory=list)
 
 
 def point_aliases(workspace: Workspace, state: RegistryState) -> AliasReport:
@@ -110,6 +111,7 @@ def _find_version(
     except PedigreeError as problem:
         report.deviations.append(f"{lost}, and it could not be registered again: {str(problem).rstrip('.')}")
         return None
+    report.registered.append(last)
     report.corrections.append(f"{lost}: it is registered again from the store, as version {version.number}")
     return version
 

@@ -1,6 +1,7 @@
 """Showing decisions in MLflow: tags and descriptions of versions and runs, and the names, figures and files of runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from configs import schema
@@ -12,7 +13,7 @@ from tasks.domain.runs.mlflow_texts import DESCRIPTION, build_run_name, describe
 from tasks.promotion.draw_lineage import draw_lineage_of
 from tasks.reports.pages.run_links import TITLES, link_pages
 from tasks.stores.store import Store
-from tasks.stores.tracking import registry, runs
+from tasks.stores.tracking import registry, run_contents, runs
 from tasks.stores.tracking.client import describe_restore, lifecycle
 from tasks.stores.tracking.pages import file_page, run_route
 
@@ -36,12 +37,16 @@ def annotate_runs(store: Store, tracking: schema.Tracking, decision: Decision, e
     """
     if decision.outcome == "renumbered":
         return ""
-    decisions = [entry for entry in entries if entry.model == decision.model and entry.outcome != "renumbered"]
+    decisions = _about(entries, decision.model)
     refused = (
         _refusal(lambda: _describe_version(tracking, decisions)),
         _refusal(lambda: _describe_run(store, tracking, decision, decisions)),
     )
     return "; ".join(filter(None, refused))
+
+
+def _about(entries: Sequence[Decision], model: tuple[str, str, str]) -> list[Decision]:
+    return [entry for entry in entries if entry.model == model and entry.outcome != "renumbered"]
 
 
 def _refusal(act: Callable[[], None]) -> str:
@@ -55,6 +60,39 @@ def _refusal(act: Callable[[], None]) -> str:
     return ""
 
 
+def annotate_version(tracking: schema.Tracking, model: tuple[str, str, str], entries: Sequence[Decision]) -> str:
+    """Write the decisions about a model onto its version, such as one that was just registered again.
+
+    Args:
+        tracking: The MLflow that is written to.
+        model: What identifies the model, as in ``Decision.model``.
+        entries: The ledger.
+
+    Returns:
+        What MLflow refuses; empty where it took everything.
+
+    Raises:
+        ServiceUnavailableError: MLflow does not answer.
+    """
+    return _refusal(lambda: _describe_version(tracking, _about(entries, model)))
+
+
+def annotate_overtaken(store: Store, tracking: schema.Tracking, own: Decision, written: Decision) -> None:
+    """Complete the pages of a run about whose data and settings another run decided while it was at work.
+
+    Args:
+        store: The store that holds the dataset's card and manifest.
+        tracking: The MLflow that is written to.
+        own: What this run would have decided.
+        written: What the other run decided.
+    """
+    runs.log_files(tracking.url, own.run_id, _dataset_files(store, tracking, own))
+    # Two machines may come to two heads: the picture shows the model of this run, and the decision of the other one.
+    decided = {name: getattr(written, name) for name in ("number", "time", "outcome", "champion", "reason")}
+    draw_lineage_of(store, tracking, replace(own, **decided))
+    annotate_version(tracking, written.model, store.ledger.entries())
+
+
 def _describe_version(tracking: schema.Tracking, decisions: Sequence[Decision]) -> None:
     """Write the decisions about a version onto it, wherever MLflow has it now."""
     last = decisions[-1]
@@ -66,8 +104,24 @@ def _describe_version(tracking: schema.Tracking, decisions: Sequence[Decision]) 
 
 def _version_text(tracking: schema.Tracking, decisions: Sequence[Decision], version: RegisteredVersion) -> str:
     run = _run_route(tracking.url, version.run_id)
-    links = {"the run": run, **{name: f"{run}/artifacts/{path}" if run else "" for name, path in PAGES.items()}}
+    links = {
+        "the run": run,
+        **{name: f"{run}/artifacts/{path}" if run else "" for name, path in _files_of(tracking, decisions, version)},
+    }
     return describe_version(decisions, version.number, tracking.model, links)
+
+
+def _files_of(
+    tracking: schema.Tracking, decisions: Sequence[Decision], version: RegisteredVersion
+) -> Iterator[tuple[str, str]]:
+    """Yield the pages of a version's run, which has none where it stands in for one that MLflow has lost."""
+    judged = any(entry.decided_by_gate and entry.run_id == version.run_id for entry in decisions)
+    files = (
+        PAGES.values()
+        if judged or not version.run_id
+        else run_contents.read_named_files(tracking.url, version.run_id, tuple(PAGES.values()))
+    )
+    yield from ((name, path) for name, path in PAGES.items() if path in files)
 
 
 def _run_route(url: str, run_id: str) -> str:

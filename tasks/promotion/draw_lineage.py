@@ -35,6 +35,7 @@ def draw_lineage_of(store: Store, tracking: schema.Tracking, decision: Decision)
 def _trace(store: Store, tracking: schema.Tracking, decision: Decision, entries: Sequence[Decision]) -> Lineage:
     about = [entry for entry in entries if entry.model == decision.model and entry.outcome != "renumbered"]
     last = about[-1] if about else decision
+    own = [entry for entry in about if entry.run_id == decision.run_id]
     # A person may decide after others: the champion then is that of the first decision, which the gate compared with.
     first = about[0] if about else decision
     former = next((entry for entry in entries if entry.number == first.against), None)
@@ -52,7 +53,7 @@ def _trace(store: Store, tracking: schema.Tracking, decision: Decision, entries:
         "parent": _find_page(tracking.url, born.run_id, DATA_CARD) if born else "",
         "former": _find_page(tracking.url, former.run_id, MODEL_CARD) if former else "",
     }
-    return Lineage(last, tracking.model, card, settings, parent, former, addresses)
+    return Lineage(last, tracking.model, card, settings, parent, former, addresses, last not in own[:1])
 
 
 def _find_page(url: str, run_id: str, file: str) -> str:

@@ -15,6 +15,7 @@ from tasks.domain.registry.decisions import (
 from tasks.domain.registry.model_record import hash_settings
 from tasks.domain.runs.mlflow_names import DATA_CARD, MODEL_CARD, REPORT
 from tasks.domain.runs.results import AlreadyDecided, Challenger, ChampionReplaced, Promotion
+from tasks.promotion.annotate_runs import annotate_overtaken
 from tasks.step import step
 from tasks.stores.store import Store
 from tasks.stores.tracking import registry, runs
@@ -56,7 +57,9 @@ def promote(
         serving = ledger.champion()
         return ChampionReplaced(serving.model_version if serving else "")
     if written.run_id != decision.run_id:
-        return _already_decided(written, decision, settings.tracking)
+        done = _already_decided(written, decision, settings.tracking)
+        annotate_overtaken(Store(settings.store.url), settings.tracking, decision, written)
+        return done
     return Promotion(written.number, written.outcome, version, written.reason, tuple(written.rules), pages)
 
 

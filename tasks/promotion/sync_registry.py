@@ -7,7 +7,7 @@ from configs import schema
 from configs.errors import PedigreeError, ServiceUnavailableError, SettingsError
 from tasks.domain.registry.decisions import Decision, build_promotion_command, find_waiting
 from tasks.promotion.aliases import AliasReport, RegistryState, Workspace, point_aliases
-from tasks.promotion.annotate_runs import annotate_runs
+from tasks.promotion.annotate_runs import annotate_runs, annotate_version
 from tasks.serving.served_package import check_champion
 from tasks.step import log_line, step
 from tasks.stores.store import Store
@@ -159,6 +159,7 @@ def follow_ledger(store: Store, tracking: schema.Tracking, *, overrule: bool = F
         behind = measure_lag(tracking, entries, ledger.handled(entries, pending), tags.get(_FOLLOWED))
         state = RegistryState(entries, _since(entries, pending, behind), shown, overrule)
         report, unmoved = _try_point_aliases(Workspace(store, tracking), state)
+        described = [annotate_version(tracking, decision.model, entries) for decision in report.registered]
         annotated, refused = _annotate_all(Workspace(store, tracking), [*behind.lost, *pending], entries)
         _tag_model(tracking, tags, report, entries)
     except ServiceUnavailableError as outage:
@@ -169,7 +170,8 @@ def follow_ledger(store: Store, tracking: schema.Tracking, *, overrule: bool = F
     finished = [decision for decision in pending if decision in annotated and not unmoved]
     for decision in finished:
         ledger.mark_applied(decision.number)
-    new = [
+    new = [f"MLflow takes no description: {why}" for why in described if why]
+    new += [
         f"MLflow refuses {decision}: {why}" for decision, why in refused if ledger.mark_refused(decision.number, why)
     ]
     waits = find_waiting(entries)

@@ -12,6 +12,7 @@ from tasks.domain.datasets.manifest import Dataset
 from tasks.domain.images.preprocessing import limits_from_settings
 from tasks.domain.registry.decisions import Decision, RegisteredVersion
 from tasks.domain.registry.model_record import hash_settings
+from tasks.domain.runs.mlflow_texts import DESCRIPTION, STAND_IN
 from tasks.domain.runs.results import TrainedModel
 from tasks.features.stored_models import backbone_files, head_bytes
 from tasks.reports.prefect_ui.artifacts import build_flow_run_tags
@@ -115,5 +116,6 @@ def _lowest_version(url: str, model: str, identity: Mapping[str, str], version: 
 def _start_replacement_run(tracking: schema.Tracking, tags: Mapping[str, str]) -> str:
     """Create a run for a model whose own run MLflow has lost, since every version belongs to a run."""
     run_id = runs.start_run(tracking.url, tracking.experiment, {}, tags)
-    runs.finish(tracking.url, run_id, f"{datetime.now(UTC):%Y-%m-%d} registered again from the store", {}, {})
+    name = f"{datetime.now(UTC):%Y-%m-%d} registered again from the store"
+    runs.finish(tracking.url, run_id, name, {DESCRIPTION: STAND_IN}, {})
     return run_id

@@ -1,14 +1,12 @@
 """A store's disk that fills up in the middle of a run: one sentence, nothing half-visible, nothing lost."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from tasks.stores.store import Store
@@ -16,22 +14,6 @@ from tests.servers import PrefectServer
 
 PEDIGREE = Path(sys.executable).with_name("pedigree")
 Resize = Callable[[int], bool]
-
-
-def run(*command: str) -> bool:
-    """Run one of the system's programs, and tell whether it did as it was told."""
-    return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - this file's own commands
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[tuple[Path, Resize]]:
-    """Disk of its own, and what gives it another size in bytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or not run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)):
-        pytest.skip("a small disk needs root and the right to mount one")
-    yield folder, lambda size: run("mount", "-o", f"remount,size={size}", str(folder))
-    run("umount", "--lazy", str(folder))
 
 
 def pictures(folder: Path, number: int, side: int) -> int:

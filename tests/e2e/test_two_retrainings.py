@@ -10,7 +10,9 @@ import pytest
 from mlflow import MlflowClient
 
 from tasks.domain.synthetic.drawn_dogs import draw
+from tasks.reports.pages.lineage import PAGES
 from tasks.stores.store import Store
+from tasks.stores.tracking.run_contents import read_named_files
 from tests.e2e.test_at_once import COMMAND
 from tests.servers import PrefectServer
 
@@ -85,4 +87,8 @@ def test_two_retrainings_on_one_store_end_as_one(
     assert {run.info.run_id for run in runs if run.info.status == "FINISHED"} == lead
     assert {run.data.tags["pedigree.outcome"] for run in runs if run.info.run_id in lead} == {"promoted"}
     assert all(run.info.status == "KILLED" for run in runs if run.info.run_id not in lead)
+    # Also the run that decided nothing has all its pages, and they show the decision of the other one.
+    for run in runs:
+        pages = read_named_files(f"sqlite:///{photographs}/mlflow.db", run.info.run_id, (*PAGES, "dataset/card.html"))
+        assert [b"1: promoted" in text for text in pages.values()] == [True, True, False]
     assert Store(url).checksums.files_without() == []

@@ -14,10 +14,10 @@ from tasks.domain.runs.results import Outcome
 COLUMNS = (
     "tags.`pedigree.outcome`",
     "metrics.`test/accuracy`",
-    "metrics.`champion/accuracy`",
     "metrics.`test/worst_slice`",
     "metrics.`dataset/images`",
     "metrics.`dataset/added`",
+    "metrics.`champion/accuracy`",
     "duration",  # MLflow's own name of this column; it has no other.
     "attributes.`User`",
     "attributes.`Source`",

@@ -41,18 +41,16 @@ class ComparedTable:
         return json.dumps({"columns": list(self.columns), "data": rows}, ensure_ascii=False, indent=1).encode()
 
     def to_markdown(self, title: str, nothing: str) -> bytes:
-        """Return the first two columns as a page in Markdown.
+        """Return the first two columns as a list in Markdown: MLflow's tables overlap where a cell has several lines.
 
         Args:
             title: The page's title.
-            nothing: What stands in place of a table without rows.
+            nothing: What stands in place of a list without rows.
 
         Returns:
             The page.
         """
-        head = [f"| {self.columns[0]} | {self.columns[1]} |", "|---|---|"]
-        rows = [f"| {markdown(row[0])} | {markdown(row[1])} |" for row in self.rows]
-        body = "\n".join([*head, *rows]) if rows else nothing
+        body = "\n".join(f"- {markdown(row[0])}: {markdown(row[1])}" for row in self.rows) or nothing
         return f"### {markdown(title)}\n\n{body}\n".encode()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from configs.visible_text import markdown
-from tasks.domain.gate.rule_result import COLUMNS, build_rule_row
+from tasks.domain.gate.rule_result import RuleRow, build_rule_row
 from tasks.domain.phrasing import SHORT, format_figure
 from tasks.domain.registry.decisions import Decision, DecisionOutcome
 from tasks.domain.runs.mlflow_names import FIGURES
@@ -14,6 +14,12 @@ from tasks.domain.runs.mlflow_summary import collect_dataset_metrics
 DESCRIPTION = "mlflow.note.content"
 #: Ends each description that Pedigree may replace; who removes it keeps the text as it is.
 KEPT = "*Pedigree keeps this text in step with its ledger.*"
+#: Describes a run that stands in for one that MLflow has lost, since each version belongs to a run.
+STAND_IN = """\
+The run that trained this model is not in this MLflow: it was deleted, or this MLflow is a new one. Pedigree has \
+registered the model again from its store. Report, cards and figures went with the former run; what was decided about \
+the model, and why, stands in the description of its version, and `pedigree model why` tells it as well.\
+"""
 # Stands in a run's description between what was decided and what the report says.
 _RULE = "\n\n---\n\n"
 _WORDS: Mapping[DecisionOutcome, str] = {"rolled-back": "rolled back", "lifted": "released"}
@@ -34,11 +40,11 @@ _MODEL = """\
 An image classifier that Pedigree retrains. Each version is one training on one dataset version; its \
 description says what was decided about it and why, and the tags say from which bytes it was made.
 
-| alias | names |
-|---|---|
-| `champion` | the version that serves now |
-| `challenger` | the version that was decided about last, where it was not promoted |
-| `previous` | the version that the champion replaced, to which a roll-back returns |
+Its aliases:
+
+- `champion` is the version that serves now.
+- `challenger` is the version that was decided about last, where it was not promoted.
+- `previous` is the version that the champion replaced, to which a roll-back returns.
 
 Load it in Python, wherever MLflow and the packages of the version are installed:
 
@@ -76,6 +82,11 @@ def describe_decision(decision: Decision) -> str:
     """Return what was decided, and by whom if that was a person, such as ``rolled back by Ada``."""
     words = _WORDS.get(decision.outcome, decision.outcome)
     return f"{words} by {decision.person[:_LONGEST_PERSON]}" if decision.person else words
+
+
+def describe_reason(decision: Decision) -> str:
+    """Return why it was decided: a person's own reason, then what it came to."""
+    return f"{decision.why} ({decision.reason})" if decision.person and decision.why else decision.reason
 
 
 def build_run_name(decisions: Sequence[Decision], card: Mapping[str, Any]) -> str:
@@ -121,12 +132,12 @@ def describe_version(decisions: Sequence[Decision], number: str, model: str, lin
     """
     last = decisions[-1]
     known = [
-        f"| {name} | {format_figure(last.figures[name])} | {FIGURES[name]} |"
+        f"- {markdown(name)} {format_figure(last.figures[name])}: {FIGURES[name]}"
         for name in FIGURES
         if name in last.figures
     ]
-    figures = ["| test split | | |\n|---|---|---|\n" + "\n".join(known)] if known else []
-    rules = [describe_rules(last.rules)] if last.rules else []
+    figures = ["Figures of the test split:", "\n".join(known)] if known else []
+    rules = ["Rules of the gate:", describe_rules(last.rules)] if last.rules else []
     pages = [f"[{name}]({page})" for name, page in links.items() if page]
     made = f"Head `{last.head[:SHORT]}`, trained on dataset version `{last.dataset[:SHORT]}`"
     parts = [
@@ -141,10 +152,14 @@ def describe_version(decisions: Sequence[Decision], number: str, model: str, lin
 
 
 def describe_rules(rules: Sequence[Mapping[str, Any]]) -> str:
-    """Return what came of each rule as a table in Markdown."""
-    rows = [[markdown(cell) for cell in build_rule_row(rule)] for rule in rules]
-    head = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+    """Return what came of each rule as a list in Markdown: the registry draws tables without space between cells."""
+    return "\n".join(_describe_rule(build_rule_row(rule)) for rule in rules)
+
+
+def _describe_rule(row: RuleRow) -> str:
+    outcome = row.outcome if row.outcome == "passed" else f"**{row.outcome}**"
+    happened = "; ".join(filter(None, (row.happened, row.chance)))
+    return f"- {outcome}: {markdown(row.rule)}{f' ({markdown(happened)})' if happened else ''}"
 
 
 def is_replaceable(description: str) -> bool:
@@ -156,12 +171,10 @@ def _tell_decisions(decisions: Sequence[Decision]) -> str:
     """Return the last decision in a sentence, and the earlier ones below it."""
     *earlier, last = decisions
     words = describe_decision(last)
-    sentence = f"**{markdown(words[0].upper() + words[1:])}** on {last.time[:10]}: {markdown(_reason(last))}."
+    # Plain, since the registry's list of versions shows the first words as they are written.
+    sentence = f"{markdown(words[0].upper() + words[1:])} on {last.time[:10]}: {markdown(describe_reason(last))}."
     former = [
-        f"- {entry.time[:10]} {markdown(describe_decision(entry))}: {markdown(_reason(entry))}" for entry in earlier
+        f"- {entry.time[:10]} {markdown(describe_decision(entry))}: {markdown(describe_reason(entry))}"
+        for entry in earlier
     ]
     return "\n".join([sentence, "", "Before that:", "", *reversed(former)]) if former else sentence
-
-
-def _reason(decision: Decision) -> str:
-    return f"{decision.why} ({decision.reason})" if decision.person and decision.why else decision.reason

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from tasks.domain.phrasing import SHORT, count
 from tasks.domain.registry.decisions import Decision
 from tasks.domain.runs.mlflow_names import CHANGES, DATA_CARD, MODEL_CARD, RECORD, REPORT
+from tasks.domain.runs.mlflow_texts import describe_decision, describe_reason
 from tasks.reports.pages.template import render
 
 #: The pages that have the picture, by their files in a run.
@@ -67,6 +68,7 @@ class Lineage:
         former: The decision whose model was champion then; None where there was none.
         addresses: Addresses where they are known: ``flow_run``, ``run``, ``version``, ``parent``, ``former``, and those
             of the run's files by their names. Of files that have none, the pages link to the file itself.
+        decided_since: Whether that decision is another one than the gate's at the end of the run.
     """
 
     decision: Decision
@@ -76,10 +78,11 @@ class Lineage:
     parent: Mapping[str, Any] = field(default_factory=dict)
     former: Decision | None = None
     addresses: Mapping[str, str] = field(default_factory=dict)
+    decided_since: bool = False
 
 
 def draw_lineage(page: bytes, file: str, lineage: Lineage) -> bytes:
-    """Draw the lineage into a page, in the place of the former picture if it has one.
+    """Draw the lineage into a page, in the place of the former picture if it has one, below what was decided last.
 
     Args:
         page: The page as HTML.
@@ -89,8 +92,16 @@ def draw_lineage(page: bytes, file: str, lineage: Lineage) -> bytes:
     Returns:
         The page; unchanged where it has no place for the picture, as a page of an earlier Pedigree.
     """
-    picture = render("lineage.html.j2", steps=build_steps(file, lineage)).strip().encode()
+    last_word = _tell_last_word(lineage.decision) if lineage.decided_since else ""
+    picture = render("lineage.html.j2", steps=build_steps(file, lineage), last_word=last_word).strip().encode()
     return _PLACE.sub(lambda _: picture, page, count=1)
+
+
+def _tell_last_word(decision: Decision) -> str:
+    """Say what holds now: the rest of the page keeps what the gate said at the end of the run."""
+    outcome = describe_decision(decision).replace("-", " ")
+    words = f"{outcome[0].upper()}{outcome[1:]} on {decision.time[:10]}: {describe_reason(decision).rstrip('.')}."
+    return f"{words} This is decision {decision.number}, the last one about this model; the rest of the page is older."
 
 
 def build_steps(file: str, lineage: Lineage) -> list[list[Box]]:

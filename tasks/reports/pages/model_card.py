@@ -22,6 +22,10 @@ from tasks.reports.pages.template import render
 
 # The most slices, gaps and suggestions that are listed; evaluation.json has all slices.
 _LISTED = 20
+_LATER = (
+    "The gate decided this at the end of the run. A person may have decided otherwise since: the last decision stands "
+    "in MLflow, in the description of the model version."
+)
 # Shares of the test images: their Wilson intervals need no resampling.
 _SHARES = ("accuracy", "top_3", "coverage")
 
@@ -122,7 +126,7 @@ def describe_scope() -> Section:
 
 def _decision(report: EvaluationReport) -> Section:
     verdict = report.challenger.verdict
-    return Section("Decision", (f"{verdict.title}: {verdict.reason}.",))
+    return Section("The gate's decision", (f"{verdict.title}: {verdict.reason}.", _LATER))
 
 
 def _data(report: EvaluationReport, address: str) -> Section:

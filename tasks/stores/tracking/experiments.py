@@ -21,10 +21,10 @@ VIEW = "pedigree-nights"
 _KIND, _TRAINING = "mlflow.experimentKind", "custom_model_development"
 # Tells which view Pedigree wrote last, so that later columns replace it, and what a person changed stays till then.
 _WRITTEN = "pedigree.view"
-# Widths of columns in pixels: texts, and figures.
+# Widths of columns in pixels: texts, and figures. A window of 1280 shows them up to how many photographs were new.
 _NAME = "attributes.`Run Name`"
-_WIDE = {_NAME: 270, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420, "attributes.`Source`": 150}
-_NARROW = 105
+_WIDE = {_NAME: 260, "tags.`pedigree.outcome`": 130, "tags.`pedigree.reason`": 420, "attributes.`Source`": 150}
+_NARROW = 100
 
 
 def saved_view() -> dict[str, str]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -41,8 +41,12 @@ finally:
 
 @pytest.fixture(scope="module", params=["tensorflow", "onnxruntime"])
 def champions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ChampionStore:
-    """Store of twelve drawn dogs with a champion whose features one engine computes, rounded to 16 bits by one."""
-    backbone = with_engine(random_backbone("mixed0", 75), request.param)
+    """Store of twelve drawn dogs with a champion whose features one engine computes, rounded to 16 bits by one.
+
+    The other one has two layers' features side by side, which the cut ``auto`` may choose.
+    """
+    cut = "mixed0+mixed1" if request.param == "tensorflow" else "mixed0"
+    backbone = with_engine(random_backbone(cut, 75), request.param)
     backbone = replace(backbone, precision="float16") if request.param == "onnxruntime" else backbone
     store = ChampionStore(str(tmp_path_factory.mktemp("exports") / "store"), backbone, dogs(12)).fill()
     store.promote(store.head(1))
@@ -166,6 +170,22 @@ def test_nothing_is_left_where_it_cannot_be_written(champions: ChampionStore, tm
             replace(champions, url=str(tmp_path / "none")).store, "champion", tmp_path / "new", Card(), "pedigree"
         )
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
+
+
+@pytest.mark.parametrize("lacking", [0.999, 0.001], ids=["at the first file", "at the last ones"])
+def test_a_full_disk_gets_nothing_half_written(
+    champions: ChampionStore, exported: ExportedModel, disk: tuple[Path, Callable[[int], bool]], lacking: float
+) -> None:
+    """A sentence names the disk, and neither the folder nor a part of it is there; with room it is written."""
+    folder, resize = disk
+    blocks = sum(-(-path.stat().st_size // 4096) * 4096 for path in Path(exported.folder).rglob("*") if path.is_file())
+    assert resize(int(blocks * (1 - lacking)))
+    with pytest.raises(PedigreeError, match=r"The disk that holds .*model is full: make room and run again"):
+        export_model(champions.store, "champion", folder / "model", Card())
+    assert list(folder.iterdir()) == []
+    if lacking < 0.5:
+        assert resize(2 * blocks)
+        assert export_model(champions.store, "champion", folder / "model", Card()).files == exported.files
 
 
 def test_an_export_that_answers_otherwise_is_not_written(

@@ -10,7 +10,7 @@ from tests.tasks.decisions import ANN, add_decision, make_workspace
 
 
 def test_the_pages_of_a_run_agree_with_the_ledger(tmp_path: Path) -> None:
-    """They were written before the decision; the gate's word is drawn into them, and later that of a person."""
+    """They were written before the decision; the gate's word is drawn into them, later a person's with its reason."""
     workspace = make_workspace(tmp_path)
     add_decision(workspace, "promoted")
     waiting = add_decision(workspace, "needs-approval")
@@ -29,3 +29,4 @@ def test_the_pages_of_a_run_agree_with_the_ledger(tmp_path: Path) -> None:
             assert words in text
             assert f"by {person}" in text or person == "gate"
             assert "version 1</b>" in text
+            assert ("Promoted by ann on" in text and "the dogs look right" in text) == (person == "ann")

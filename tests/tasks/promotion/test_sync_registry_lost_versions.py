@@ -10,6 +10,7 @@ from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from configs.errors import PedigreeError, SettingsError
 from tasks.catalog import models as looking
 from tasks.domain.registry.decisions import Decision, RegisteredVersion
+from tasks.domain.runs.mlflow_texts import DESCRIPTION
 from tasks.promotion.aliases import Workspace
 from tasks.promotion.overrides import hold, promote, roll_back
 from tasks.promotion.sync_registry import follow_ledger
@@ -40,13 +41,20 @@ def serves(workspace: Workspace, decision: Decision) -> bool:
 
 
 def test_a_new_mlflow_gets_what_serves_from_the_store(workspace: Workspace) -> None:
-    """The champion is registered again under whatever number comes, and that is said once."""
+    """The champion is registered again under whatever number comes, with its description, and that is said once."""
     emptied(workspace)
     champion = workspace.store.ledger.champion()
     assert champion
     (words,) = follow_ledger(workspace.store, workspace.tracking).messages()
     assert "MLflow does not hold version 2, which serves: it is registered again from the store, as version 1" in words
     assert serves(workspace, champion)
+    client = MlflowClient(workspace.tracking.url)
+    version = client.get_model_version("pedigree", "1")
+    assert str(version.description).startswith("Promoted on 2026-11-01: why.")
+    # The run of the training is gone, and its pages with it: no link leads there.
+    assert "[the run]" in str(version.description)
+    assert "[the evaluation report]" not in str(version.description)
+    assert "is not in this MLflow" in client.get_run(str(version.run_id)).data.tags[DESCRIPTION]
     assert follow_ledger(workspace.store, workspace.tracking).messages() == ()
     last = workspace.store.ledger.entries()[-1]
     assert (last.outcome, last.model_version, last.champion) == ("renumbered", "1", 2)

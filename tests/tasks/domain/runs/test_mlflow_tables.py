@@ -45,7 +45,7 @@ def test_answers_that_are_wrong_or_flipped_are_rows() -> None:
     ]
     page = files["answers.md"].decode()
     assert page.startswith("### 2 of 4 right\n")
-    assert page.count("\n| corgi/") == 3
+    assert page.count("\n- corgi/") == 3
 
 
 def test_a_first_model_has_mistakes_and_no_flips() -> None:

@@ -37,10 +37,11 @@ def test_a_version_tells_why_its_figures_and_where_to_read_on() -> None:
     """The last word stands first, the earlier one below it; a person's text is escaped, and no empty link is made."""
     links = {"the run": "#/experiments/1/runs/run", "the model card": ""}
     text = describe_version([DECISION, _PROMOTED], "3", "pedigree", links)
-    assert text.startswith(r"**Promoted by Ada** on 2026-11-26: the \| labels are wrong")
+    assert text.startswith(r"Promoted by Ada on 2026-11-26: the \| labels are wrong")
     assert text.index("Before that:") < text.index("- 2026-11-24 rejected: accuracy 0.830")
-    assert "| accuracy | 0.830 | " in text
-    assert "| accuracy at least 0.9 | is 0.830 |" in text.replace("\\", "")
+    assert "\n- accuracy 0.830: share of the images that are recognised" in text
+    assert "\n- **failed**: accuracy at least 0.9 (is 0.830)" in text.replace("\\", "")
+    assert "|---" not in text
     assert 'load_model("models:/pedigree/3")' in text
     assert "[the run](#/experiments/1/runs/run)." in text
     assert "the model card" not in text
@@ -60,10 +61,10 @@ def test_a_description_of_a_person_stays() -> None:
 def test_decisions_replace_each_other_above_what_the_report_says() -> None:
     """However often and in whatever order the ledger is followed, the report stands below, once."""
     first = describe_run([DECISION], "See the report.")
-    assert first.startswith("**Rejected** on 2026-11-24: ")
+    assert first.startswith("Rejected on 2026-11-24: ")
     assert first.endswith("---\n\nSee the report.")
     second = describe_run([DECISION, _PROMOTED], first)
-    assert second.startswith("**Promoted by Ada** on 2026-11-26: ")
+    assert second.startswith("Promoted by Ada on 2026-11-26: ")
     assert second.count("See the report.") == second.count("---\n\n") == 1
     assert describe_run([DECISION, _PROMOTED], second) == second
     assert describe_run([DECISION], second) == first

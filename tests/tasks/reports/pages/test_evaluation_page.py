@@ -51,7 +51,7 @@ def test_the_verdict_comes_first_and_every_rule_speaks() -> None:
         assert rule.rule in page[first:]
         assert (rule.said in page[:first]) == (rule.outcome == "failed")
     assert (
-        page.index(": rejected</h1>")
+        page.index(": rejected by the gate</h1>")
         < first
         < page.index("Compared with the champion, test split</h2>")
         < page.index("The most confident mistakes</h2>")
@@ -157,7 +157,7 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
     assert titles == [
         "Intended use",
         "Out of scope",
-        "Decision",
+        "The gate's decision",
         "Data",
         "Figures",
         "Classes",
@@ -167,6 +167,7 @@ def test_the_card_tells_what_is_known_and_what_is_not() -> None:
         "What to collect next",
     ]
     assert "| accuracy | 0.900 | 0.744 to 0.965 |" in text
+    assert "A person may have decided otherwise since" in text
     assert "The data card warns: look." in text
     assert "The data card doubts 1 label: the features say another class: 1 of 40 in " in text
     assert "Slices unknown for lack of test images: " in text

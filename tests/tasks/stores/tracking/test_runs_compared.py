@@ -54,4 +54,4 @@ def test_answers_stand_side_by_side(compared: tuple[str, list[str], str]) -> Non
             ("answers.md", "✓ corgi 70%, champion poodle"),
         ):
             page.get_by_text(name, exact=True).first.click(timeout=_PATIENCE)
-            page.get_by_text(text, exact=True).first.wait_for(timeout=_PATIENCE)
+            page.get_by_text(f": {text}").first.wait_for(timeout=_PATIENCE)
