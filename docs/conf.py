@@ -26,6 +26,7 @@ suppress_warnings = ["myst.header"]
 html_theme = "furo"
 html_title = "Pedigree"
 html_static_path = ["_static"]
+templates_path = ["_templates"]  # Furo's page of a search has no heading.
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False

@@ -63,8 +63,9 @@ def test_pages_load_nothing_from_elsewhere_and_axe_finds_nothing(site: Path) -> 
     findings = []
     with open_page(origin) as page:
         page.on("request", lambda request: asked.add(request.url))
-        for name in _PAGES:
-            page.goto(origin + _address(name))
+        for name in (*map(_address, _PAGES), "search.html?q=ledger"):
+            page.goto(origin + name)
+            findings += [] if page.locator("h1").count() == 1 else [f"{name} has not one heading of the first order"]
             for width, scheme in _SCREENS:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.emulate_media(color_scheme=scheme)

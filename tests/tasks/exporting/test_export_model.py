@@ -181,11 +181,11 @@ def test_a_full_disk_gets_nothing_half_written(
     blocks = sum(-(-path.stat().st_size // 4096) * 4096 for path in Path(exported.folder).rglob("*") if path.is_file())
     assert resize(int(blocks * (1 - lacking)))
     with pytest.raises(PedigreeError, match=r"The disk that holds .*model is full: make room and run again"):
-        export_model(champions.store, "champion", folder / "model", Card())
+        export_model(champions.store, "champion", folder / "model", Card(), "dogs")
     assert list(folder.iterdir()) == []
     if lacking < 0.5:
         assert resize(2 * blocks)
-        assert export_model(champions.store, "champion", folder / "model", Card()).files == exported.files
+        assert export_model(champions.store, "champion", folder / "model", Card(), "dogs").files == exported.files
 
 
 def test_an_export_that_answers_otherwise_is_not_written(
