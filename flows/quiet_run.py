@@ -79,7 +79,7 @@ def looked_at(kind: Kind, settings: Settings, *, anyway: bool) -> Iterator[Quiet
     prepare_environment()
     check_home()
     started = perf_counter()
-    found = look(kind, settings)
+    foreseen = look(kind, settings)
     seconds = perf_counter() - started
-    with at_hand(settings.source, found.listing):
-        yield QuietEnd(found.quiet, found.listing.facts, seconds, settings) if found.quiet else None
+    with at_hand(settings.source, foreseen.listing):
+        yield QuietEnd(foreseen.quiet, foreseen.listing.facts, seconds, settings) if foreseen.quiet else None

@@ -42,9 +42,9 @@ def run_retrain(settings: Settings, *, force: bool = False, as_of: str = "", loo
     _check_source(settings, as_of)
     from flows.quiet_run import looked_at
 
-    with looked_at("retrain", settings, anyway=force or bool(as_of) or not look) as found:
-        if found:
-            return found.finish_retrain()
+    with looked_at("retrain", settings, anyway=force or bool(as_of) or not look) as foreseen:
+        if foreseen:
+            return foreseen.finish_retrain()
         _prepare()
         from flows.retrain import retrain
 
@@ -96,9 +96,9 @@ def run_rebuild(settings: Settings, as_of: str = "") -> RunData:
     _check_source(settings, as_of)
     from flows.quiet_run import looked_at
 
-    with looked_at("rebuild", settings, anyway=bool(as_of)) as found:
-        if found:
-            return found.finish_rebuild()
+    with looked_at("rebuild", settings, anyway=bool(as_of)) as foreseen:
+        if foreseen:
+            return foreseen.finish_rebuild()
         _prepare()
         from flows.rebuild_dataset import rebuild
 

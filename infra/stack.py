@@ -24,6 +24,7 @@ from infra.orchestration.deployments import POOL
 _PREFECT, _MLFLOW, _WORKER, _SERVICE = "Prefect", "MLflow", "worker", "service"
 _PARTS = (_PREFECT, _MLFLOW, _WORKER, _SERVICE)
 _PATIENCE = 180  # seconds; on a busy machine MLflow alone takes a minute
+_PAUSE = 0.3  # seconds between two looks whether a server answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,7 @@ def _wait(home: Path, name: str, ready: Callable[[], bool]) -> None:
         background = processes.read_background(record)
         if background is None or not background.alive or time.monotonic() > deadline:
             raise PedigreeError(f"{name} did not start; what it said is in {record.with_suffix('.log')}.")
-        time.sleep(0.3)
+        time.sleep(_PAUSE)
 
 
 @contextmanager

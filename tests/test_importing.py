@@ -109,11 +109,11 @@ def test_the_types_of_steps_flows_and_values_are_there_at_run_time() -> None:
 
 
 def _defined_in(room: ModuleType, kind: type) -> Iterator[object]:
-    for found in walk_packages(room.__path__, f"{room.__name__}."):
-        if found.name.rpartition(".")[2] not in {"pyfunc_model", "probe"}:
-            values = [value for value in vars(import_module(found.name)).values() if isinstance(value, kind)]
+    for module in walk_packages(room.__path__, f"{room.__name__}."):
+        if module.name.rpartition(".")[2] not in {"pyfunc_model", "probe"}:
+            values = [value for value in vars(import_module(module.name)).values() if isinstance(value, kind)]
             called = [getattr(value, "fn", value) for value in values]
-            yield from (value for value in called if value.__module__ == found.name)
+            yield from (value for value in called if value.__module__ == module.name)
 
 
 def _unresolved(value: object) -> str:

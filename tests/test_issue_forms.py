@@ -20,7 +20,7 @@ def test_a_form_is_as_github_takes_it(form: Path) -> None:
     fields = yaml.safe_load(text)
     assert {"name", "description", "body"} <= set(fields)
     assert {field["type"] for field in fields["body"]} <= _TYPES
-    asked = [field for field in fields["body"] if field["type"] != "markdown"]
-    assert all(field["attributes"]["label"] for field in asked)
-    assert len({field["id"] for field in asked}) == len(asked) > 0
+    questions = [field for field in fields["body"] if field["type"] != "markdown"]
+    assert all(field["attributes"]["label"] for field in questions)
+    assert len({field["id"] for field in questions}) == len(questions) > 0
     assert set(re.findall(r"`pedigree ([a-z]+)", text)) <= {name.split()[0] for name in COMMANDS}

@@ -171,7 +171,7 @@ def render_models(listing: "Models", most: int) -> RenderableType:
     twice = len(set(numbers)) < len(numbers)
     head = ["head"] if twice else []
     table = Table("version", *head, "decided", "outcome", "by", "accuracy", "now", box=None, padding=(0, 1))
-    shown = [model for place, model in enumerate(listing.models, most) if place >= len(numbers) or model.roles]
+    shown = [model for position, model in enumerate(listing.models, most) if position >= len(numbers) or model.roles]
     for model in shown:
         accuracy = model.figures.get("accuracy")
         figure = "" if accuracy is None else f"{accuracy:.3f}"

@@ -75,8 +75,8 @@ def shorten_schema(schema: Mapping[str, Any], fields: Sequence[str]) -> dict[str
     Returns:
         The schema with these properties; Prefect draws no field for the others, but refuses what they do not allow.
     """
-    known = schema["properties"]
-    hidden = {f"^{name}$": rest for name, rest in known.items() if name not in fields}
-    shown_fields = {name: {**known[name], "position": place} for place, name in enumerate(fields)}
+    properties = schema["properties"]
+    hidden = {f"^{name}$": rest for name, rest in properties.items() if name not in fields}
+    shown_fields = {name: {**properties[name], "position": position} for position, name in enumerate(fields)}
     required = [name for name in schema.get("required", ()) if name in fields]
     return {**schema, "properties": shown_fields, "patternProperties": hidden, "required": required}

@@ -130,8 +130,8 @@ def export_tasks(inbox: Inbox, target: Path, options: ExportOptions) -> Exported
     Raises:
         PedigreeError: No picture waits.
     """
-    wanted = {InboxState.WAITING, *((InboxState.EXPORTED,) if options.again else ())}
-    pictures = [picture for picture in _listed(inbox, options.day) if picture.state in wanted]
+    states = {InboxState.WAITING, *((InboxState.EXPORTED,) if options.again else ())}
+    pictures = [picture for picture in _listed(inbox, options.day) if picture.state in states]
     records, damaged = inbox.read_all(pictures)
     if not records:
         raise PedigreeError(f"No picture waits in the inbox {inbox.url}: pedigree inbox list shows what is there.")
@@ -194,7 +194,7 @@ def withdraw(inbox: Inbox, source: str, word: str) -> WithdrawnPicture:
         What was removed; a picture that was not there is never kept either, if all digits are given.
     """
     image = _resolve_picture(inbox, word)
-    kept = inbox.withdraw(image)
+    withdrawn = inbox.withdraw(image)
     bucket = open_bucket(source)
     came_in = read_came_in(bucket)
     keys = [entry.key for entry in bucket.entries(f"{INBOX_FOLDER}{image}.")]
@@ -202,7 +202,7 @@ def withdraw(inbox: Inbox, source: str, word: str) -> WithdrawnPicture:
         write_labels(bucket, came_in, [row for name, rows in came_in.labels.items() if name != image for row in rows])
     for key in keys:
         bucket.remove(key)
-    return WithdrawnPicture(image, kept, tuple(keys))
+    return WithdrawnPicture(image, withdrawn, tuple(keys))
 
 
 def _resolve_picture(inbox: Inbox, word: str) -> str:

@@ -71,8 +71,8 @@ class VersionComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the comparison into what JSON can hold."""
-        asked = {"models": self.models, "predictions": self.flips.to_dict()} if self.flips else {}
-        return {"before": self.before, "after": self.after, **self.difference.to_dict(), **asked}
+        comparison = {"models": self.models, "predictions": self.flips.to_dict()} if self.flips else {}
+        return {"before": self.before, "after": self.after, **self.difference.to_dict(), **comparison}
 
 
 @dataclass(frozen=True, slots=True)

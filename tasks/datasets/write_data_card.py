@@ -73,8 +73,8 @@ def measure_leakage(
         return {}
     used = VersionRows.of(rows).of_split(Split.TRAIN, Split.VALIDATION, Split.TEST)
     located = whole(store.snapshots.located(data.ingested.source, data.ingested.moment)["image"])
-    found = np.asarray(pc.fill_null(pc.index_in(located, used.images), -1), np.int64)
-    copies = np.maximum(1, np.bincount(found[found >= 0], minlength=len(used)))
+    positions = np.asarray(pc.fill_null(pc.index_in(located, used.images), -1), np.int64)
+    copies = np.maximum(1, np.bincount(positions[positions >= 0], minlength=len(used)))
     groups = store.splits.stored().group_names(used.images)
     indices = np.array(sample_groups(groups, copies.tolist()), np.int64)
     table, sampled = store.features(feature_set.fingerprint, feature_set.width), list(used.take(indices))
@@ -231,8 +231,8 @@ def _contradictions(
     """Report near duplicates under two labels, and images that are not in the split that was published for them."""
     named = pa.array([name for pairs in twins.values() for twin in pairs for name in twin[:2]], pa.string())
     labelled = LabelledImages.of(labelling.labelled)
-    known = labelled.take(np.asarray(pc.is_in(labelled.images, named)))
-    images = {entry.image: ImageName(entry.key, entry.label) for entry in known}
+    contradictory = labelled.take(np.asarray(pc.is_in(labelled.images, named)))
+    images = {entry.image: ImageName(entry.key, entry.label) for entry in contradictory}
     shown = set(rows.images.filter(pc.is_in(rows.images, named)).to_pylist())
     findings = report_contradictions(twins.get("labels", ()), images, shown)
     if not obeys_splits:

@@ -106,8 +106,8 @@ def check_decoders(expected: str) -> None:
     Raises:
         PedigreeError: The versions differ, or an extra for a format is missing on one side.
     """
-    if (found := decoder_versions()) != expected:
+    if (installed := decoder_versions()) != expected:
         raise PedigreeError(
-            f"Photographs are decoded here by {found}, and where the run is by {expected}: install the same packages "
-            "and extras, and run again."
+            f"Photographs are decoded here by {installed}, and where the run is by {expected}: install the same "
+            "packages and extras, and run again."
         )

@@ -70,12 +70,12 @@ def check_code(name: str, code: Code, expected: Code) -> None:
         UnlikeWorkerError: It runs something else.
     """
     if code.python != expected.python:
-        found = f"Python {code.python}, and the run has {expected.python}"
+        problem = f"Python {code.python}, and the run has {expected.python}"
     elif code.pedigree != expected.pedigree:
-        found = f"other code of Pedigree ({code.pedigree[:12]}) than the run ({expected.pedigree[:12]})"
+        problem = f"other code of Pedigree ({code.pedigree[:12]}) than the run ({expected.pedigree[:12]})"
     else:
         return
-    raise UnlikeWorkerError(f"The Dask {name} has {found}: install the same there, and run again.")
+    raise UnlikeWorkerError(f"The Dask {name} has {problem}: install the same there, and run again.")
 
 
 def run_task(task: Task[Any, Any], item: object, number: int, expected: Code, topic: str) -> tuple[object, Report]:

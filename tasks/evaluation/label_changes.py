@@ -44,8 +44,8 @@ def compare_labels(
     if judged is None:
         return None
     later = _labels(store, parent, aliases) if parent and parent != champion.dataset else None
-    known = judged.with_more(later) if later else judged
-    return find_relabelling(known, rows, lambda images: store.splits.stored().group_names(images))
+    labels = judged.with_more(later) if later else judged
+    return find_relabelling(labels, rows, lambda images: store.splits.stored().group_names(images))
 
 
 def gather_label_evidence(

@@ -134,5 +134,5 @@ def _decide(entries: Sequence[Decision], waiting: Decision, results: Sequence[Ru
 
 
 def _with_results(rules: Sequence[Mapping[str, Any]], results: Sequence[RuleResult]) -> list[Mapping[str, Any]]:
-    now = {result.rule: asdict(result) for result in results}
-    return [now.get(str(rule["rule"]), rule) if is_live_result(rule) else rule for rule in rules]
+    current = {result.rule: asdict(result) for result in results}
+    return [current.get(str(rule["rule"]), rule) if is_live_result(rule) else rule for rule in rules]

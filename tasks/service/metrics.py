@@ -235,10 +235,10 @@ class Metrics:
 
     def _forget_other_versions(self, identity: ModelIdentity | None) -> None:
         """Remove the counts of all versions but the present one and the former, so that labels stay bounded."""
-        kept = {model.version for model in (identity, self._shown) if model}
+        current = {model.version for model in (identity, self._shown) if model}
         for counter, names in ((self._answers, _ANSWER), (self._feedback, _JUDGEMENT)):
             for version, *labels in _label_values(counter, names):
-                if version not in kept:
+                if version not in current:
                     counter.remove(version, *labels)
 
 

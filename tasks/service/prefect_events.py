@@ -97,14 +97,14 @@ class PrefectEvents:
 
     def _deliver(self, event: ServiceEvent) -> None:
         """Send an event until Prefect takes it or says that it never will."""
-        pause, told = self._first_pause, False
+        pause, logged = self._first_pause, False
         while problem := self._try_once(event):
-            if not told:
+            if not logged:
                 self._log(f"Prefect did not take the event {event.name}, which is sent again later: {problem}.")
-            told = True
+            logged = True
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
-        if told:
+        if logged:
             self._log(f"Prefect took the event {event.name}.")
 
     def _try_once(self, event: ServiceEvent) -> str:

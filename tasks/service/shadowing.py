@@ -123,9 +123,9 @@ class Shadow:
         if challenger.identity.backbone == model.identity.backbone:
             pair.head = self.source.challenger_head(challenger)
             return pair
-        own = build_checked_model(self.source, challenger.identity, self.settings, model).result.model
+        challenger_model = build_checked_model(self.source, challenger.identity, self.settings, model).result.model
         pair.sampler = Sampler(
-            own,
+            challenger_model,
             pair.share,
             self.is_idle,
             lambda image, champion, challenger: self._count(pair, image, champion, _to_answer(challenger)),

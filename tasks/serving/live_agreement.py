@@ -104,9 +104,9 @@ def read_live_disagreement(url: str, entries: Sequence[Decision], challenger: Ne
     if champion is None or (champion.backbone, champion.head) == challenger:
         return None
     models = ComparedModels(Network(champion.backbone, champion.head), challenger)
-    known = (entry.run_id for entry in entries if (entry.backbone, entry.head) == challenger)
+    run_ids = (entry.run_id for entry in entries if (entry.backbone, entry.head) == challenger)
     agreement = Agreement()
-    for run_id in dict.fromkeys(known):
+    for run_id in dict.fromkeys(run_ids):
         agreement.include(read_agreement(url, run_id, models))
     return agreement.summarize()
 

@@ -83,13 +83,13 @@ class EventQueue:
         """Receive messages until one tells of the source and no other one waits behind it."""
         woken = False
         while len(self._received) < _MOST:
-            left = end - time.monotonic()
-            patience = 0 if woken or left <= 0 else min(_LONG_POLL, max(1, int(left)))
+            remaining = end - time.monotonic()
+            patience = 0 if woken or remaining <= 0 else min(_LONG_POLL, max(1, int(remaining)))
             answer = client.receive_message(QueueUrl=self.url, MaxNumberOfMessages=_AT_ONCE, WaitTimeSeconds=patience)
             messages = answer.get("Messages", [])
             for message in messages:
                 woken |= self._take(message["Body"], message["ReceiptHandle"])
-            if not messages and (woken or left <= 0):
+            if not messages and (woken or remaining <= 0):
                 break
         return woken
 

@@ -21,9 +21,9 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[EventQueue, Queue, 
         monkeypatch.setenv(f"AWS_{name}", value)
     s3_client.cache_clear()
     queue_client.cache_clear()
-    said: list[str] = []
+    messages: list[str] = []
     with sqs_server() as (url, server):
-        yield EventQueue(url, SOURCE, said.append, pause=0), server, said
+        yield EventQueue(url, SOURCE, messages.append, pause=0), server, messages
     s3_client.cache_clear()
     queue_client.cache_clear()
 
@@ -36,12 +36,12 @@ def notification(key: str) -> str:
 
 def test_uploads_end_the_waiting_at_once(queue: tuple[EventQueue, Queue, list[str]]) -> None:
     """However many messages there are, doubled ones too, they wake once, and are deleted only after the look."""
-    watched, server, said = queue
+    watched, server, messages = queue
     server.send(*(notification(f"in/{number % 20}.jpg") for number in range(25)), '{"Event": "s3:TestEvent"}')
     assert watched.wait(3600)
     assert (len(server.received), server.requests.count("DeleteMessageBatch")) == (26, 0)
     watched.confirm()
-    assert (server.waiting, server.received, said) == ({}, {}, [])
+    assert (server.waiting, server.received, messages) == ({}, {}, [])
     assert not watched.wait(0.1)
 
 
@@ -59,26 +59,26 @@ def test_messages_of_a_look_that_failed_come_again(queue: tuple[EventQueue, Queu
 
 def test_other_messages_wake_nobody(queue: tuple[EventQueue, Queue, list[str]]) -> None:
     """Objects beside the source and S3's test wake nobody and are deleted; what is not S3's is left, and told once."""
-    watched, server, said = queue
+    watched, server, messages = queue
     server.send(notification("out/1.jpg"), '{"Event": "s3:TestEvent"}', "hello", '{"order": 7}')
     assert not watched.wait(0.2)
     watched.confirm()
     assert sorted(server.received.values()) == ["hello", '{"order": 7}']
-    assert len(said) == 1
-    assert "holds messages that are not S3's" in said[0]
+    assert len(messages) == 1
+    assert "holds messages that are not S3's" in messages[0]
 
 
 @pytest.mark.parametrize("refusal", ["QueueDoesNotExist", "AccessDeniedException"])
 def test_a_queue_that_cannot_be_read_is_told_once(queue: tuple[EventQueue, Queue, list[str]], refusal: str) -> None:
     """A queue that is missing or closed costs one line; when it is back, uploads wake again."""
-    watched, server, said = queue
+    watched, server, messages = queue
     server.refusal = refusal
     assert [watched.wait(0.05), watched.wait(0.05)] == [False, False]
     watched.confirm()
-    assert len(said) == 1
-    assert watched.url in said[0]
-    assert "The source is looked at all the same" in said[0]
-    assert "\n" not in said[0]
+    assert len(messages) == 1
+    assert watched.url in messages[0]
+    assert "The source is looked at all the same" in messages[0]
+    assert "\n" not in messages[0]
     server.refusal = ""
     server.send(notification("in/1.jpg"))
     assert watched.wait(3600)

@@ -28,13 +28,13 @@ def bucket(s3_bucket: str) -> Iterator[str]:
 @pytest.mark.parametrize("prefix", ["", "in/пу д%/"])
 def test_every_key_is_read_as_it_is(bucket: str, prefix: str) -> None:
     """Keys in any alphabet, with spaces, '%' or double slashes are read whole, with their ETag and without."""
-    place = open_bucket(f"s3://{bucket}/{prefix}")
+    objects = open_bucket(f"s3://{bucket}/{prefix}")
     for key in (*NATIVE, *BY_BOTO3):
         boto3.client("s3").put_object(Bucket=bucket, Key=prefix + key, Body=key.encode())
-    entries = {entry.key: entry for entry in place.entries()}
+    entries = {entry.key: entry for entry in objects.entries()}
     for key in (*NATIVE, *BY_BOTO3):
-        assert place.read(key) == key.encode()
-        assert key.endswith("/") or place.read(key, entries[key].etag) == key.encode()
+        assert objects.read(key) == key.encode()
+        assert key.endswith("/") or objects.read(key, entries[key].etag) == key.encode()
     for key in NATIVE:
         fetched = s3_native.fetch(s3_client(), bucket, prefix + key, entries[key].etag)
         assert fetched == s3_native.Fetched(key.encode(), "")
@@ -43,17 +43,17 @@ def test_every_key_is_read_as_it_is(bucket: str, prefix: str) -> None:
 
 def test_another_object_than_the_listed_one_is_never_read(bucket: str) -> None:
     """With an ETag the server itself refuses another content, and whoever reads learns that it changed."""
-    place = open_bucket(f"s3://{bucket}")
-    place.create("a.jpg", b"one")
-    etag = next(place.entries()).etag
-    assert place.read("a.jpg", etag) == b"one"
+    objects = open_bucket(f"s3://{bucket}")
+    objects.create("a.jpg", b"one")
+    etag = next(objects.entries()).etag
+    assert objects.read("a.jpg", etag) == b"one"
     boto3.client("s3").put_object(Bucket=bucket, Key="a.jpg", Body=b"two")
     assert s3_native.fetch(s3_client(), bucket, "a.jpg", etag) is None
     with pytest.raises(ObjectChangedError):
-        place.read("a.jpg", etag)
-    place.remove("a.jpg")
+        objects.read("a.jpg", etag)
+    objects.remove("a.jpg")
     with pytest.raises(ObjectChangedError):
-        place.read("a.jpg")
+        objects.read("a.jpg")
 
 
 def test_versions_are_told_and_read(bucket: str) -> None:

@@ -82,8 +82,8 @@ def test_after_one_export_nothing_needs_tensorflow_but_fine_tuning(pedigree: Ped
     photographs(tmp_path, range(16, 22))
     second = pedigree("retrain", without=TENSORFLOW)
     assert (second["status"], second["images"]["embedded"]) == ("promoted", 12)
-    again = pedigree("reproduce", "champion", "--from-pixels", without=TENSORFLOW)
-    assert (again["verdict"], again["refitted"]["unequal"]) == ("identical", 0)
+    reproduced = pedigree("reproduce", "champion", "--from-pixels", without=TENSORFLOW)
+    assert (reproduced["verdict"], reproduced["refitted"]["unequal"]) == ("identical", 0)
 
     (graph,) = (tmp_path / "store" / "backbones").glob("*.onnx")
     assert not verify(store, "latest", quiet).damage

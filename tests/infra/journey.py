@@ -37,9 +37,9 @@ class Journey:
         assert [title for title in titles if not any(label.startswith(title) for label in labels)] == []
         assert not any(label.startswith("training.") for label in labels)
         self._field("force").get_by_role("switch").click()
-        others = self._field("other settings")
-        others.get_by_role("button", name="Add item").click()
-        others.get_by_role("textbox").fill("gate.when_silent=ask")
+        other_settings = self._field("other settings")
+        other_settings.get_by_role("button", name="Add item").click()
+        other_settings.get_by_role("textbox").fill("gate.when_silent=ask")
         self._keep("run-form", full_page=True)
         self._submit()
         run = self._latest_run(deployment.id)

@@ -45,5 +45,5 @@ def is_tracked(name: str, names: Sequence[TrackedName]) -> bool:
     Returns:
         Whether one of them is its pattern.
     """
-    patterns = (re.sub(r"<[^>]*>", ".+", re.escape(known.name)) for known in names)
+    patterns = (re.sub(r"<[^>]*>", ".+", re.escape(tracked.name)) for tracked in names)
     return any(re.fullmatch(pattern, name) for pattern in patterns)

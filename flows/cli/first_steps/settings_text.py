@@ -129,12 +129,12 @@ def _gate(answers: Answers) -> Sequence[str]:
             "#   rules:",
             *_rules("#     - "),
         )
-    floor, *others = DEFAULT_RULES
+    floor, *further = DEFAULT_RULES
     return (
         "gate:",
         "  rules:   # docs/reference/gate-rules.md",
         f"    # - {floor}   # back to it with weights that know photographs: any first model passes without",
-        *(f"    - {rule}" for rule in others),
+        *(f"    - {rule}" for rule in further),
     )
 
 

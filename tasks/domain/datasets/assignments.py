@@ -74,8 +74,8 @@ class Assignments(Mapping[str, Assignment]):
             The names of the groups.
         """
         names = images if isinstance(images, pa.Array) else pa.array(images, pa.string())
-        found = pc.index_in(names, self.images)
-        groups: list[str] = pc.coalesce(self.groups.take(found), names).to_pylist()
+        positions = pc.index_in(names, self.images)
+        groups: list[str] = pc.coalesce(self.groups.take(positions), names).to_pylist()
         return groups
 
     @cached_property

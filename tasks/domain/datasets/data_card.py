@@ -215,8 +215,8 @@ def collect_attributes(rows: Sequence[Row], evidence: Evidence) -> tuple[dict[st
         The attributes of each image, and the sources of each attribute's name.
     """
     labelled = LabelledImages.of(evidence.labelling.labelled)
-    found = labelled.take(np.asarray(pc.is_in(labelled.images, pa.array([row.image for row in rows], pa.string()))))
-    written = {entry.image: dict(entry.origins) for entry in found}
+    of_rows = labelled.take(np.asarray(pc.is_in(labelled.images, pa.array([row.image for row in rows], pa.string()))))
+    written = {entry.image: dict(entry.origins) for entry in of_rows}
     attributes: dict[str, Attributes] = {}
     origins: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:

@@ -144,8 +144,8 @@ def report_misplaced(
     columns, published = VersionRows.of(rows), LabelledImages.of(labelled)
     words = [dict(attributes).get(ATTRIBUTE, "") for _, attributes, _ in published.claims]
     sides = published_splits(published)
-    found = pc.index_in(columns.images, published.images)
-    places = np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+    positions = pc.index_in(columns.images, published.images)
+    places = np.asarray(pc.fill_null(positions, -1).to_numpy(zero_copy_only=False), np.int64)
     codes = np.append(published.codes, np.int32(len(words)))[places]
     has_word = np.array([*map(bool, words), False], np.bool_)[codes]
     # Splits that were not published are taken from the images published for training.

@@ -73,11 +73,11 @@ def diff_versions(before: Sequence[Row], after: Sequence[Row]) -> VersionDiff:
     """
     old, new = (VersionRows.of(rows).in_order() for rows in (before, after))
     places = np.asarray(pc.fill_null(pc.index_in(new.images, old.images), -1), np.int64)
-    both = np.flatnonzero(places >= 0)
-    former = places[both]
+    shared = np.flatnonzero(places >= 0)
+    former = places[shared]
 
     def pairs(differs: NDArray[np.bool_]) -> tuple[RowPair, ...]:
-        return tuple(map(RowPair, old.take(former[differs]), new.take(both[differs])))
+        return tuple(map(RowPair, old.take(former[differs]), new.take(shared[differs])))
 
     labels, attributes = dict[str, int](), dict[Attributes, int]()
     for label, described in (*old.kinds, *new.kinds):
@@ -91,9 +91,9 @@ def diff_versions(before: Sequence[Row], after: Sequence[Row]) -> VersionDiff:
     return VersionDiff(
         added=tuple(new.take(places < 0)),
         removed=tuple(old.take(np.asarray(pc.invert(pc.is_in(old.images, new.images))))),
-        relabelled=pairs(old_labels[former] != new_labels[both]),
-        resplit=pairs(old.splits[former] != new.splits[both]),
-        redescribed=pairs(old_attributes[former] != new_attributes[both]),
+        relabelled=pairs(old_labels[former] != new_labels[shared]),
+        resplit=pairs(old.splits[former] != new.splits[shared]),
+        redescribed=pairs(old_attributes[former] != new_attributes[shared]),
     )
 
 

@@ -91,9 +91,9 @@ def apply_live_rule(rule: Rule, live: LiveDisagreement, gate: Gate) -> RuleResul
         The result.
     """
     if live.answers < gate.live_answers:
-        said = f"{rule.text}: {count(live.answers, 'live answer')} of both models, and gate.live_answers asks for "
-        said += f"{gate.live_answers:,}; it answers in the champion's shadow while it waits"
-        return RuleResult(rule.text, "ask", None, rule.limit, passed=False, said=said, happened="not known yet")
+        message = f"{rule.text}: {count(live.answers, 'live answer')} of both models, and gate.live_answers asks for "
+        message += f"{gate.live_answers:,}; it answers in the champion's shadow while it waits"
+        return RuleResult(rule.text, "ask", None, rule.limit, passed=False, said=message, happened="not known yet")
     happened = f"is {live.share:.3f} on {count(live.answers, 'answer')}"
     if rule.fails_at(live.share):
         return replace(failed_result(rule, live.share, name_failures([str(live)], rule)), happened=happened)

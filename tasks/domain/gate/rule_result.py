@@ -143,10 +143,10 @@ def explain_rule(rule: Mapping[str, Any]) -> str:
     Returns:
         The sentence of the result, or else what its figures tell.
     """
-    text, said = str(rule["rule"]), str(rule.get("said") or "")
+    text, sentence = str(rule["rule"]), str(rule.get("said") or "")
     row = build_rule_row(rule)
     figures = ", ".join(cell for cell in (row.happened, row.chance) if cell)
-    return said.removeprefix(f"{text}: ").removesuffix(f": {text}") or figures
+    return sentence.removeprefix(f"{text}: ").removesuffix(f": {text}") or figures
 
 
 def _describe_figure(text: str, value: float | None, *, silent: bool) -> str:
@@ -219,11 +219,13 @@ def describe_unknown_name(rule: Rule, names: Mapping[str, set[str]]) -> str:
     Returns:
         A sentence; empty where the name exists, or the rule has none.
     """
-    known = names.get(rule.scope, set())
-    if not names_one(rule) or rule.of in known:
+    existing = names.get(rule.scope, set())
+    if not names_one(rule) or rule.of in existing:
         return ""
     kind = {"class": "no class", "slice": "no slice", "attribute": "no attribute"}[rule.scope]
-    return f"the rule {rule.text!r} names {rule.of}, which is {kind} of these images; {suggest_nearest(rule.of, known)}"
+    return (
+        f"the rule {rule.text!r} names {rule.of}, which is {kind} of these images; {suggest_nearest(rule.of, existing)}"
+    )
 
 
 def collect_names(evaluation_set: "EvaluationSet") -> Mapping[str, set[str]]:

@@ -163,8 +163,8 @@ class CropIndex:
                 entries = order[position]
                 near = np.bitwise_count(outlines[candidate] ^ self._outlines[entries]) <= OUTLINE_BITS
                 query, entry = self._alike(parts.view(np.uint64), candidate[near], entries[near])
-                found, other = images[query // PARTS], self._owners[entry]
-                yield found[found != other], other[found != other]
+                image, other = images[query // PARTS], self._owners[entry]
+                yield image[image != other], other[image != other]
 
     def _alike(self, parts: NDArray[np.uint64], query: Numbers, entry: Numbers) -> tuple[Numbers, Numbers]:
         mirror = np.where(entry >= len(self._words), _MIRROR_WORD, np.uint64(0))[:, None]

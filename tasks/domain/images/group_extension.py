@@ -127,6 +127,6 @@ def _first_equal(hashes: _Hashes) -> _Numbers:
     words = hashes.view(np.uint64)
     # Odd multipliers keep what tells two words apart; rows that fall together all the same are told apart below.
     mixed = np.bitwise_xor.reduce(words * np.array([1, 3, 5, 7], np.uint64), axis=1)
-    _, first, place = np.unique(mixed, return_index=True, return_inverse=True)
-    found = first[place]
+    _, first, inverse = np.unique(mixed, return_index=True, return_inverse=True)
+    found = first[inverse]
     return np.where((words == words[found]).all(axis=1), found, np.arange(len(hashes)))

@@ -74,8 +74,8 @@ class LabelColumns(Sequence[T]):
         """Count the images of each label, in the order in which labels occur first."""
         used, first, counts = np.unique(self.codes, return_index=True, return_counts=True)
         labels = Counter[str]()
-        for place in np.argsort(first).tolist():
-            labels[self.shared[used[place]][0]] += int(counts[place])
+        for row in np.argsort(first).tolist():
+            labels[self.shared[used[row]][0]] += int(counts[row])
         return labels
 
     def labels(self) -> list[str]:

@@ -104,9 +104,9 @@ class LabelRows:
 
     def _part(self, problem: str) -> LabelledImages:
         claims: tuple[Claim, ...] = tuple(kind[:3] for kind in self.kinds)
-        wanted = np.array([kind[3] == problem for kind in self.kinds], np.bool_)
+        of_kind = np.array([kind[3] == problem for kind in self.kinds], np.bool_)
         every = LabelledImages(self.keys, self.images, self.codes, claims)
-        return every if wanted.all() else every.take(wanted[self.codes])
+        return every if of_kind.all() else every.take(of_kind[self.codes])
 
 
 def rows_hash(rows: LabelRows) -> str:

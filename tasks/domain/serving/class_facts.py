@@ -59,13 +59,13 @@ def measure_class_facts(
     )
     facts = {}
     for label in predictions.classes:
-        own = correct[labels == label]
+        of_class = correct[labels == label]
         worst = find_worst_slice(data_slice for data_slice in slices if data_slice.label == label)
         facts[label] = ClassFacts(
             label,
             training.get(label, 0),
-            len(own),
-            float(own.mean()) if len(own) else None,
+            len(of_class),
+            float(of_class.mean()) if len(of_class) else None,
             f"{worst.attribute}={worst.value}" if worst else "",
             worst.recall if worst else None,
         )

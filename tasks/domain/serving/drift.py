@@ -119,9 +119,9 @@ def _compare_looks(labelled: Looks, live: Looks, chance: np.random.Generator) ->
     Returns:
         The p value.
     """
-    both, many = labelled.join(live), len(live.nearest)
-    distances = _pairwise_distances(both.vectors)
-    drawn = [_energy(distances, marks, many) for marks in _draw_marks(both.nearest, many, chance)]
+    joined, many = labelled.join(live), len(live.nearest)
+    distances = _pairwise_distances(joined.vectors)
+    drawn = [_energy(distances, marks, many) for marks in _draw_marks(joined.nearest, many, chance)]
     energies = np.concatenate(drawn)
     return float((energies >= energies[0] - 1e-9 * abs(energies[0])).mean())
 
@@ -175,12 +175,12 @@ def _draw_marks(strata: Labels, live: int, chance: np.random.Generator) -> list[
 
 def _energy(distances: Vectors, marks: Vectors, live: int) -> Floats:
     """Compute the energy distance between marked and other pictures, of shape (n_rounds,)."""
-    others = len(distances) - live
+    labelled = len(distances) - live
     sums = marks @ distances
     within = (sums * marks).sum(axis=1, dtype=np.float64)
     of_live = sums.sum(axis=1, dtype=np.float64)
     between, rest = of_live - within, distances.sum(dtype=np.float64) - 2 * of_live + within
-    return np.asarray(2 * between / (live * others) - within / live**2 - rest / others**2)
+    return np.asarray(2 * between / (live * labelled) - within / live**2 - rest / labelled**2)
 
 
 def _pairwise_distances(vectors: Vectors) -> Vectors:

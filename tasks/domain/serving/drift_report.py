@@ -73,12 +73,12 @@ def summarize_pictures(classes: Sequence[str], columns: PictureColumns) -> Pictu
     Returns:
         The figures.
     """
-    known = columns.unusual[~np.isnan(columns.unusual)]
+    rarities = columns.unusual[~np.isnan(columns.unusual)]
     return PictureFigures(
         len(columns.sure),
         dict(zip(classes, columns.probabilities.mean(axis=0).tolist(), strict=True)),
         float(1 - columns.sure.mean()),
-        float((known >= UNUSUAL).mean()) if len(known) else None,
+        float((rarities >= UNUSUAL).mean()) if len(rarities) else None,
         _mean(columns.brightness),
         _mean(columns.tone),
         float(columns.probabilities.max(axis=1).mean()),
@@ -86,8 +86,8 @@ def summarize_pictures(classes: Sequence[str], columns: PictureColumns) -> Pictu
 
 
 def _mean(levels: NDArray[np.float64]) -> float | None:
-    known = levels[~np.isnan(levels)]
-    return float(known.mean()) if len(known) else None
+    present = levels[~np.isnan(levels)]
+    return float(present.mean()) if len(present) else None
 
 
 def describe_drift(kinds: Sequence[Kind], reference: PictureFigures, live: PictureFigures) -> tuple[str, ...]:

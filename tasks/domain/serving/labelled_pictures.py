@@ -53,20 +53,20 @@ def sort_labels(reading: ParsedManifest, inbox: Collection[str], aliases: Mappin
         The pictures, each in one of the parts.
     """
     spellings, unknown = normalize_aliases(aliases), dict[str, None]()
-    found: dict[str, dict[str, Attributes]] = {}
+    by_image: dict[str, dict[str, Attributes]] = {}
     for statement in reading.statements:
         image = find_image(statement.reference)
         if image not in inbox:
             unknown[statement.reference] = None
             continue
         label = normalize_name(statement.label)
-        labels = found.setdefault(image, {})
+        labels = by_image.setdefault(image, {})
         if label:
             labels.setdefault(spellings.get(label.casefold(), label), _chosen(statement.attributes))
     return LabelledPictures(
-        {image: PictureLabel(*next(iter(labels.items()))) for image, labels in found.items() if len(labels) == 1},
-        tuple(image for image, labels in found.items() if not labels),
-        {image: tuple(sorted(labels)) for image, labels in found.items() if len(labels) > 1},
+        {image: PictureLabel(*next(iter(labels.items()))) for image, labels in by_image.items() if len(labels) == 1},
+        tuple(image for image, labels in by_image.items() if not labels),
+        {image: tuple(sorted(labels)) for image, labels in by_image.items() if len(labels) > 1},
         tuple(unknown),
     )
 

@@ -127,16 +127,16 @@ def cross_fit_looks(features: Vectors, truth: Labels, groups: Labels, rows: Labe
         Their looks, in the order of the rows.
     """
     folds = np.random.default_rng(0).permutation(int(groups.max()) + 1)[groups] % _FOLDS
-    whole = _sum_up(features, truth, int(truth.max()) + 1)
+    moments = _sum_up(features, truth, int(truth.max()) + 1)
     looks = Looks(
         np.empty((len(rows), features.shape[1]), np.float32),
         np.empty(len(rows), np.intp),
-        np.empty((len(rows), len(whole.counts))),
+        np.empty((len(rows), len(moments.counts))),
     )
     for inside in np.unique(folds[rows]).tolist():
-        part = _sum_up(features[folds == inside], truth[folds == inside], len(whole.counts))
+        part = _sum_up(features[folds == inside], truth[folds == inside], len(moments.counts))
         held = folds[rows] == inside
-        outside = _fit(whole.without(part)).look(features[rows[held]])
+        outside = _fit(moments.without(part)).look(features[rows[held]])
         looks.vectors[held], looks.nearest[held], looks.posteriors[held] = outside
     return looks
 
@@ -162,8 +162,8 @@ def _fit(moments: _Moments) -> LookSpace:
     many = max(1, min(_DIRECTIONS, width // 2, images // _IMAGES_A_DIRECTION))
     variances, directions = _largest(covariance, many)
     added = max(_SHRINKAGE * variances.mean(), 1e-12)
-    left = max(float(np.trace(covariance) - variances.sum()), 0) / max(width - many, 1)
-    scales, rest = 1 / np.sqrt(variances + added), float(1 / np.sqrt(left + added))
+    remaining = max(float(np.trace(covariance) - variances.sum()), 0) / max(width - many, 1)
+    scales, rest = 1 / np.sqrt(variances + added), float(1 / np.sqrt(remaining + added))
     plain = directions.astype(np.float32), scales.astype(np.float32), rest
     return LookSpace(len(moments.counts), classes, _scale(means.astype(np.float32), *plain), *plain)
 

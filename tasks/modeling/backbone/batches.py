@@ -36,18 +36,18 @@ def embed_in_batches(
     Yields:
         The features of each image in its views, in order.
     """
-    asked: deque[tuple[str, Sequence[str]]] = deque()
+    submitted: deque[tuple[str, Sequence[str]]] = deque()
 
     def noted() -> Iterator[ImageFile]:
         for image in images:
-            asked.append((image[0], image[2]))
+            submitted.append((image[0], image[2]))
             yield image
 
     with SquareDecoder(backbone.size, limits) as decoder:
         squares = (square for pictures in decode_squares(decoder, noted(), limits, stage) for square in pictures)
         vectors = _embed_squares(backbone, squares, stage)
         for first in vectors:
-            name, views = asked.popleft()
+            name, views = submitted.popleft()
             all_views = [first, *islice(vectors, len(views) - 1)]
             yield [(name, view, vector) for view, vector in zip(views, all_views, strict=True)]
 

@@ -75,11 +75,11 @@ def _middle_block(width: int) -> tuple[Branch, ...]:
 
 def _coarse_block(name: str) -> tuple[Branch, ...]:
     """Return the branches of mixed9 and mixed10."""
-    both = (Convolution(384, 1, 3), Convolution(384, 3, 1))
+    pair = (Convolution(384, 1, 3), Convolution(384, 3, 1))
     return (
         (Convolution(320),),
-        (Convolution(384), Fork(both, name)),
-        (Convolution(448), Convolution(384, 3, 3), Fork(both, None)),
+        (Convolution(384), Fork(pair, name)),
+        (Convolution(448), Convolution(384, 3, 3), Fork(pair, None)),
         ("average", Convolution(192)),
     )
 

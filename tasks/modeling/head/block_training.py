@@ -219,8 +219,8 @@ def _hold_out(examples: BlockExamples, seed: int) -> NDArray[np.bool_]:
 
 def _find_scored(examples: BlockExamples, held: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Find the rows that can be scored: originals that are held out, and whose class others show."""
-    known = np.bincount(examples.truth[~held], minlength=int(examples.truth.max()) + 1) > 0
-    scored = np.flatnonzero((held & known[examples.truth])[: examples.originals])
+    trained = np.bincount(examples.truth[~held], minlength=int(examples.truth.max()) + 1) > 0
+    scored = np.flatnonzero((held & trained[examples.truth])[: examples.originals])
     if not len(scored):
         raise PedigreeError(
             "No class has two photographs that do not look alike, so nothing can be held out: add some."

@@ -103,14 +103,14 @@ def _results(metadata: HubMetadata) -> "Sequence[EvalResult]":
     if metadata.figures is None:
         return ()
     overall, images = metadata.figures.overall, metadata.figures.images
-    known = sorted((entry for entry in exclude_whole_slices(metadata.slices) if entry.known), key=lambda x: x.recall)
+    measured = sorted((entry for entry in exclude_whole_slices(metadata.slices) if entry.known), key=lambda x: x.recall)
     results = [
         _result(metadata, "accuracy", "Accuracy", overall["accuracy"], images),
         _result(metadata, "f1", "F1, averaged over classes", overall["macro_f1"], images),
     ]
     return results + [
         _result(metadata, "recall", f"Recall of {visible(entry.name)}", entry.recall, entry.images, visible(entry.name))
-        for entry in known[:_LISTED]
+        for entry in measured[:_LISTED]
     ]
 
 

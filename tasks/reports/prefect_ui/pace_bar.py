@@ -55,8 +55,8 @@ class PaceBar:
 
     def pace(self) -> str:
         """Return in one line how far the work has come."""
-        whole = f"{self.total:,} {self._noun}".rstrip()
-        return describe_pace(self.done, self.total, whole, monotonic() - self._started, self._seconds)
+        total = f"{self.total:,} {self._noun}".rstrip()
+        return describe_pace(self.done, self.total, total, monotonic() - self._started, self._seconds)
 
 
 @contextmanager

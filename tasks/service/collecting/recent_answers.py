@@ -103,8 +103,8 @@ class RecentAnswers:
         with self._lock:
             answer = self._answers.get(name, answer)
             if answer.feedback is not None and answer.feedback != feedback:
-                said = f"The answer was called {answer.feedback.verdict} before, and the first word stands."
-                raise ServiceProblemError(ProblemKind.CONFLICT, said)
+                conflict = f"The answer was called {answer.feedback.verdict} before, and the first word stands."
+                raise ServiceProblemError(ProblemKind.CONFLICT, conflict)
             is_first = answer.feedback is None
             self._answers[name] = replace(answer, feedback=feedback)
         return is_first

@@ -86,8 +86,8 @@ def describe_reference(model: ServedModel) -> str:
 
 
 def _features(model: ServedModel, image: str, data: bytes) -> Vector | Rejection:
-    known = model.golden.get(image)
-    return model.embed(data) if known is None else known
+    golden = model.golden.get(image)
+    return model.embed(data) if golden is None else golden
 
 
 def _row(model: ServedModel, features: Vector | Rejection) -> Mapping[str, Any]:

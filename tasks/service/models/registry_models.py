@@ -81,16 +81,16 @@ class RegistryModels:
         from tasks.modeling.head.head import Head
         from tasks.modeling.packaged_model import Package, backbone_file
 
-        known = identity.backbone == backbone
+        same_backbone = identity.backbone == backbone
         with TemporaryDirectory() as workspace:
             folder = Path(workspace)
             try:
                 self._fetch(identity, folder, ["model.json", "head.npz"])
                 facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
                 network = backbone_file(facts["backbone"])
-                self._fetch(identity, folder, [] if known else [network])
+                self._fetch(identity, folder, [] if same_backbone else [network])
                 head, limits = (folder / "head.npz").read_bytes(), Limits(**facts["limits"])
-                data = b"" if known else (folder / network).read_bytes()
+                data = b"" if same_backbone else (folder / network).read_bytes()
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise PedigreeError(f"The files of version {identity.version} in MLflow are damaged.") from error
         if (Head.from_bytes(head).name, sha256_of(facts["backbone"])) != (identity.head, identity.backbone):

@@ -119,7 +119,7 @@ class Access:
         return self._matches(shown) or not self._hashes
 
     def _matches(self, shown: str) -> bool:
-        matches = [hmac.compare_digest(_hash(shown), known) for known in self._hashes]
+        matches = [hmac.compare_digest(_hash(shown), key_hash) for key_hash in self._hashes]
         return any(matches)
 
 

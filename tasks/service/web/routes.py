@@ -115,7 +115,7 @@ def describe_readiness(state: ServiceState) -> dict[str, Any]:
     following, model = state.follower.following, state.follower.model
     age = state.following_age()
     word = "draining" if state.draining else "ready" if model else "no model"
-    told = {
+    description = {
         "place": following.place,
         "age_seconds": None if math.isinf(age) else round(age, 1),
         "unreachable": following.unreachable,
@@ -124,7 +124,7 @@ def describe_readiness(state: ServiceState) -> dict[str, Any]:
         "kept": following.kept,
         "waits": following.waits,
     }
-    shown = {name: value for name, value in told.items() if value != ""}
+    shown = {name: value for name, value in description.items() if value != ""}
     plain = {"status": word, "model": model.identity.to_dict() if model else None, "following": shown}
     plain |= {"why": state.explainer.waits} if state.explainer.waits else {}
     inbox = state.feedback.collector.describe()

@@ -182,8 +182,8 @@ def _is_running_here(held: bytes) -> bool | None:
     """Check whether the process that holds a lease is running; None where that cannot be seen from here."""
     try:
         lease = json.loads(held)
-        seen = (lease["machine"], lease.get("namespace", _namespace())) == (platform.node(), _namespace())
-        return _is_running(int(lease["process"]), float(lease["started"])) if seen else None
+        same_machine = (lease["machine"], lease.get("namespace", _namespace())) == (platform.node(), _namespace())
+        return _is_running(int(lease["process"]), float(lease["started"])) if same_machine else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -61,9 +61,9 @@ def _times(seconds: NDArray[np.float64]) -> list[str]:
     Returns:
         The times.
     """
-    fraction, whole = np.modf(seconds)
-    usual = (whole >= _FIRST) & (whole < _LAST)
-    microseconds = np.where(usual, whole, 0).astype(np.int64) * 1_000_000 + np.rint(fraction * 1e6).astype(np.int64)
+    fraction, integral = np.modf(seconds)
+    usual = (integral >= _FIRST) & (integral < _LAST)
+    microseconds = np.where(usual, integral, 0).astype(np.int64) * 1_000_000 + np.rint(fraction * 1e6).astype(np.int64)
     texts = np.datetime_as_string(microseconds.astype("datetime64[us]")).tolist()
     return [
         f"{text.removesuffix('.000000')}+00:00" if fits else format_time(moment)

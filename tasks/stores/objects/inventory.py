@@ -106,17 +106,17 @@ def _newest(bucket: Bucket, address: str) -> Inventory:
             f"{address} holds no whole inventory ({state}): name the folder that holds folders such as "
             "2026-11-28T01-00Z in source.inventory, or wait; the first inventory may take two days."
         )
-    place = f"{address.rstrip('/')}/{max(complete)}/{_MANIFEST}"
+    manifest = f"{address.rstrip('/')}/{max(complete)}/{_MANIFEST}"
     try:
         data = bucket.read(f"{max(complete)}/{_MANIFEST}")
         checksum = bucket.read(f"{max(complete)}/{_CHECKSUM}").decode(errors="replace").strip()
         if _md5(data) != checksum:
-            raise _damaged(place, f"it has another MD5 than {_CHECKSUM} says")
-        return _parse(place, json.loads(data))
+            raise _damaged(manifest, f"it has another MD5 than {_CHECKSUM} says")
+        return _parse(manifest, json.loads(data))
     except ObjectChangedError:
-        raise PedigreeError(f"The inventory {place} was removed while it was read: run again.") from None
+        raise PedigreeError(f"The inventory {manifest} was removed while it was read: run again.") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(place, f"{type(error).__name__}: {str(error)[:100]}") from None
+        raise _damaged(manifest, f"{type(error).__name__}: {str(error)[:100]}") from None
 
 
 def _parse(place: str, manifest: dict[str, Any]) -> Inventory:
@@ -205,8 +205,8 @@ def _read_parquet(data: bytes) -> Iterator[pa.Table]:
     from pyarrow import parquet
 
     file = parquet.ParquetFile(pa.BufferReader(data))
-    wanted = [name for name in file.schema_arrow.names if name in {"bucket", *_COLUMNS, *_FLAGS}]
-    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=wanted):
+    columns = [name for name in file.schema_arrow.names if name in {"bucket", *_COLUMNS, *_FLAGS}]
+    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
         yield pa.table(batch)
 
 

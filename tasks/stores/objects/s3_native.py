@@ -67,9 +67,9 @@ def fetch(client: "S3Client", bucket: str, key: str, etag: str = "", version: st
     def read(store: "S3Store") -> Fetched | None:
         answer = store.get(key, options=_options(etag, version))
         data, meta = bytes(answer.bytes()), answer.meta
-        found = (meta["e_tag"] or "").strip('"')
+        actual = (meta["e_tag"] or "").strip('"')
         complete = len(data) == meta["size"]
-        return Fetched(data, meta["version"] or "") if complete and found and etag in {"", found} else None
+        return Fetched(data, meta["version"] or "") if complete and actual and etag in {"", actual} else None
 
     return _ask(client, bucket, key, read)
 

@@ -62,7 +62,7 @@ class Page:
         """Return the page without keys that end with a slash, which consoles write to show an empty folder."""
         if not any(key.endswith("/") for key in self.keys):
             return self
-        return self._take([place for place, key in enumerate(self.keys) if not key.endswith("/")])
+        return self._take([position for position, key in enumerate(self.keys) if not key.endswith("/")])
 
     def entries(self, start: int) -> Iterator[Entry]:
         """Yield the objects, their keys without so many letters in front."""
@@ -71,15 +71,15 @@ class Page:
 
     def split(self) -> list["Page"]:
         """Return each object as a page of its own."""
-        return [self._take([place]) for place in range(len(self.keys))]
+        return [self._take([position]) for position in range(len(self.keys))]
 
     def _take(self, places: Sequence[int]) -> Self:
         return replace(
             self,
-            keys=[self.keys[place] for place in places],
-            etags=[self.etags[place] for place in places],
-            sizes=[self.sizes[place] for place in places],
-            times=[self.times[place] for place in places],
+            keys=[self.keys[position] for position in places],
+            etags=[self.etags[position] for position in places],
+            sizes=[self.sizes[position] for position in places],
+            times=[self.times[position] for position in places],
         )
 
 
@@ -95,8 +95,8 @@ def parse_page(text: str) -> Page | None:
     columns = {name: pattern.findall(text) for name, pattern in _FIELDS.items()}
     truncated = _TRUNCATED.search(text)
     number = text.count("<Contents>")
-    whole = text.rstrip().endswith("</ListBucketResult>")
-    if not truncated or not whole or any(len(column) != number for column in columns.values()):
+    complete = text.rstrip().endswith("</ListBucketResult>")
+    if not truncated or not complete or any(len(column) != number for column in columns.values()):
         return None
     decode = _decode_url if _ENCODED.search(text) else _decode_entities
     token = _TOKEN.search(text)

@@ -207,7 +207,7 @@ class FeatureStore:
         for part, selection, positions in found.ascending(columns):
             vectors = part["vector"].flatten().to_numpy().reshape(-1, self.width)[selection]
             if len(columns) > 1:
-                named = [(images[place % len(images)], views[place // len(images)]) for place in positions.tolist()]
+                named = [(images[row % len(images)], views[row // len(images)]) for row in positions.tolist()]
                 self._compare(named, vectors, part[_CHECKSUM.name].take(pa.array(selection)))
             yield positions, vectors
 

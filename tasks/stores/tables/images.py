@@ -235,7 +235,7 @@ class ImageStore:
     def _singly(self, images: Sequence[str]) -> list[bytes | PedigreeError]:
         """Read images one by one from the table as it is by now, since another run may have removed some."""
         found = self._table.find(images)
-        return [_alone(found, place) if there else _MISSING for place, there in enumerate(found.present())]
+        return [_alone(found, position) if there else _MISSING for position, there in enumerate(found.present())]
 
     def damage(self) -> Iterator[tuple[str, str]]:
         """Yield the path in the store of each damaged file of the table, and what is wrong."""

@@ -82,7 +82,7 @@ class KnownKeys:
         wanted = list(names)
         keys = _keys(_letters(pa.array(wanted, pa.string())).view(np.uint64))
         missing = np.searchsorted(self._keys, keys) == np.searchsorted(self._keys, keys, side="right")
-        return {wanted[place] for place in np.flatnonzero(missing).tolist()}
+        return {wanted[position] for position in np.flatnonzero(missing).tolist()}
 
 
 class KnownNames:
@@ -102,7 +102,7 @@ class KnownNames:
         missing = np.ones(len(wanted), bool)
         for index in self._indexes:
             missing &= index.find(pa.array(wanted, pa.string())) == MISSING
-        return {wanted[place] for place in np.flatnonzero(missing).tolist()}
+        return {wanted[position] for position in np.flatnonzero(missing).tolist()}
 
 
 def _letters(names: pa.Array) -> Letters:

@@ -128,10 +128,10 @@ class EmbeddedRegistry:
             if version is None:
                 database.execute(_REMOVE_ALIAS, (name, alias))
                 return _finds(database, _HAS_MODEL, name)
-            known = _finds(database, _HAS_VERSION, name, version)
-            if known:
+            exists = _finds(database, _HAS_VERSION, name, version)
+            if exists:
                 database.execute(_PUT_ALIAS, (name, alias, int(version)))
-            return known
+            return exists
 
     def tag_version(self, name: str, version: str, tags: Mapping[str, str], description: str = "") -> None:
         """Set tags of a version, and its description; tags of the same name are replaced.

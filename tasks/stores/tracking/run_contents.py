@@ -31,7 +31,7 @@ def read_named_files(url: str, run_id: str, names: Sequence[str]) -> dict[str, b
     from mlflow.exceptions import MlflowException
 
     files = {}
-    with mlflow_at(url) as client, TemporaryDirectory() as place:
+    with mlflow_at(url) as client, TemporaryDirectory() as download_folder:
         try:
             present = {
                 entry.path
@@ -44,7 +44,7 @@ def read_named_files(url: str, run_id: str, names: Sequence[str]) -> dict[str, b
             return {}
         for name in names:
             if name in present:
-                files[name] = Path(client.download_artifacts(run_id, name, place)).read_bytes()
+                files[name] = Path(client.download_artifacts(run_id, name, download_folder)).read_bytes()
     return files
 
 

@@ -203,14 +203,14 @@ def read_files(url: str, run_id: str, folder: str) -> dict[str, bytes]:
         return {path.relative_to(local).as_posix(): path.read_bytes() for path in paths}
     from mlflow.exceptions import MlflowException
 
-    with mlflow_at(url) as client, TemporaryDirectory() as place:
+    with mlflow_at(url) as client, TemporaryDirectory() as download_folder:
         try:
             names = [entry.path for entry in client.list_artifacts(run_id, folder) if not entry.is_dir]
         except MlflowException as error:
             if error.error_code not in NO_SUCH_RUN:
                 raise
             return {}
-        return {name: Path(client.download_artifacts(run_id, name, place)).read_bytes() for name in names}
+        return {name: Path(client.download_artifacts(run_id, name, download_folder)).read_bytes() for name in names}
 
 
 def finish(

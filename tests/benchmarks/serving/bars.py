@@ -61,11 +61,11 @@ def measure_throughput(run: Run) -> None:
         _tell("bare, a thread a core", crowded, processor / run.number)
         alone, _ = bare.measure(run.number, threads=1)
         _tell("bare, one after the other", alone)
-        many, answer, own = _watched(run, CLIENTS)
+        many, answer, client_seconds = _watched(run, CLIENTS)
         _tell(f"service, {CLIENTS} clients", many, answer)
         single, _, _ = _watched(run, 1)
         _tell("service, 1 client", single)
-        fair = crowded.rate * (processor / run.number) / (processor / run.number + own)
+        fair = crowded.rate * (processor / run.number) / (processor / run.number + client_seconds)
         processors = answer / (processor / run.number)
         ratios.append(
             (
@@ -75,7 +75,7 @@ def measure_throughput(run: Run) -> None:
                 processors,
             )
         )
-        print(f"the generator: {1000 * own:.2f} ms of CPU a request")
+        print(f"the generator: {1000 * client_seconds:.2f} ms of CPU a request")
     bare.close()
     plain, fair, single_ratio, processors = (median(column) for column in zip(*ratios, strict=True))
     print(
@@ -108,13 +108,13 @@ def compare_with_mlflow(run: Run) -> None:
     with mlflow_server(run.store, run.folder) as other:
         ask(other.address, requests, 1, len(requests))
         for _ in range(run.rounds):
-            _, own, _ = _watched(run, CLIENTS)
+            _, client_seconds, _ = _watched(run, CLIENTS)
             before = other.processor_seconds()
             load = ask(other.address, requests, CLIENTS, run.number)
-            theirs = (other.processor_seconds() - before) / run.number
+            mlflow_seconds = (other.processor_seconds() - before) / run.number
             assert len(load.answered) == run.number, load
-            _tell("MLflow's server, 8 clients", load, theirs)
-            ratios.append(own / theirs)
+            _tell("MLflow's server, 8 clients", load, mlflow_seconds)
+            ratios.append(client_seconds / mlflow_seconds)
     print(f"BAR CPU an answer: {median(ratios):.2f} of mlflow models serve's (at most 0.75)")
 
 

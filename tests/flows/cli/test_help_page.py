@@ -66,8 +66,8 @@ def test_commands_are_named_as_a_person_types_them(monkeypatch: pytest.MonkeyPat
 def test_the_shell_completes_commands_and_settings(typed: str, expected: str) -> None:
     """What the completion of bash asks for is answered with the one word that fits."""
     words = ["pedigree", *typed.split()]
-    asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1), "_PEDIGREE_COMPLETE": "complete_bash"}
-    done = subprocess.run([PEDIGREE], env=asked, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    question = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1), "_PEDIGREE_COMPLETE": "complete_bash"}
+    done = subprocess.run([PEDIGREE], env=question, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
     assert done.stdout.split() == [expected], done.stderr
 
 

@@ -20,8 +20,8 @@ def test_this_machine_can_run_pedigree() -> None:
 
 def test_a_package_of_another_version_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package outside its range and one that is lacking are each named, with the way to put it right."""
-    wanted = ["pydantic<1", "no-such-package>=2", "dask>=2 ; extra == 'dask'", "rich"]
-    monkeypatch.setattr(machine.importlib.metadata, "requires", lambda _name: wanted)  # type: ignore[attr-defined]
+    requirements = ["pydantic<1", "no-such-package>=2", "dask>=2 ; extra == 'dask'", "rich"]
+    monkeypatch.setattr(machine.importlib.metadata, "requires", lambda _name: requirements)  # type: ignore[attr-defined]
     _, packages = check_python()
     assert packages.state == "fail"
     assert "pydantic 2" in packages.message

@@ -49,9 +49,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def groups(store: Store, bits: int = BITS) -> dict[str, str]:
     """Group all images of a store, and compare with grouping them at once."""
     images = sorted(store.images.stored())
-    found = group_images(store, pa.array(images, pa.string()), bits).to_dict()
-    assert found == group_near_duplicates(store.images.hashes(images), bits)
-    return found
+    group_names = group_images(store, pa.array(images, pa.string()), bits).to_dict()
+    assert group_names == group_near_duplicates(store.images.hashes(images), bits)
+    return group_names
 
 
 def kept_files(store: Store) -> list[str]:
@@ -98,8 +98,8 @@ def test_some_images_are_looked_up_and_nothing_is_kept_of_them(store: Store, lef
     store.images.add([(entry, b"") for entry in chain(150, 157)])
     before = kept_files(store)
     part = sorted(store.images.stored() - {sha256_of(number) for number in left_out})
-    found = look_up_groups(store, pa.array(part), BITS)
-    assert found.to_dict() == group_near_duplicates(store.images.hashes(part), BITS)
+    looked_up = look_up_groups(store, pa.array(part), BITS)
+    assert looked_up.to_dict() == group_near_duplicates(store.images.hashes(part), BITS)
     assert kept_files(store) == before
 
 
@@ -138,11 +138,11 @@ def test_new_crops_join_their_originals(store: Store) -> None:
     infos = [info(number, phash, b"" if number == 40 else bytes(parts)) for number, (phash, parts) in enumerate(rows)]
     store.images.add([(entry, b"") for entry in infos])
     images, new = sorted(store.images.stored()), sorted(entry.image for entry in infos[:10])
-    found = group_with_new_crops(store, group_images(store, pa.array(images), BITS), new, BITS).to_dict()
+    grouped = group_with_new_crops(store, group_images(store, pa.array(images), BITS), new, BITS).to_dict()
     middles = {entry.image: middle_hash(entry.parts) for entry in infos if entry.parts}
     parts = [(entry.image, entry.parts) for entry in infos[:10]]
-    assert found == group_with_crops({entry.image: entry.phash for entry in infos}, middles, [parts], BITS)
-    assert len(set(found.values())) == 54
+    assert grouped == group_with_crops({entry.image: entry.phash for entry in infos}, middles, [parts], BITS)
+    assert len(set(grouped.values())) == 54
 
 
 def test_a_few_images_are_grouped_at_once(tmp_path: Path) -> None:

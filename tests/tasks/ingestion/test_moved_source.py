@@ -21,17 +21,17 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(ingesting, "Decoder", EverythingIsAPicture)
     quiet = nullcontext(lambda _more, _seconds=None, /: None)
     monkeypatch.setattr(ingesting, "show_progress", lambda *_, **_named: quiet)
-    made = World(tmp_path)
-    (made.photos / "labels.csv").write_text("key,label")
+    created = World(tmp_path)
+    (created.photos / "labels.csv").write_text("key,label")
     with without_run_log():
-        made.run()
-        store = Store(made.store)
-        source = str(made.photos)
+        created.run()
+        store = Store(created.store)
+        source = str(created.photos)
         entries = store.snapshots.stored(source)
         store.snapshots.add_rejects(source, [(entries["pug/00.jpg"], Rejection(Reason.DAMAGED, "cut"))])
         store.label_manifests.write(source, _manifest(entries), b"key,label")
         store.labellings.record_latest(source, "ab" * 32)
-        yield made
+        yield created
 
 
 def _manifest(entries: dict[str, Entry]) -> Entry:

@@ -46,8 +46,8 @@ class Site(World):
 
     def foreseen(self, kind: Kind) -> RunData | None:
         """Look, and return what a run would come to."""
-        found = look(kind, self.settings)
-        return found.quiet.data if found.quiet else None
+        result = look(kind, self.settings)
+        return result.quiet.data if result.quiet else None
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +62,12 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Return a site on which the gate has decided about the version, and nothing has changed since."""
     monkeypatch.setattr(ingesting, "Decoder", NoTwoAlike)
-    made = Site(tmp_path)
+    created = Site(tmp_path)
     shutil.copyfile(database, tmp_path / "mlflow.db")
-    made.sections["tracking"] = {"url": f"sqlite:///{tmp_path}/mlflow.db"}
-    made.decide(made.end().dataset)
-    made.end()
-    return made
+    created.sections["tracking"] = {"url": f"sqlite:///{tmp_path}/mlflow.db"}
+    created.decide(created.end().dataset)
+    created.end()
+    return created
 
 
 def test_a_run_that_finds_nothing_to_do_is_foreseen(site: Site) -> None:

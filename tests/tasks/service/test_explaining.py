@@ -85,16 +85,16 @@ def test_explanations_follow_the_model(champions: ChampionStore) -> None:
             assert facts == {label: told[label] for label in facts}
 
 
-def _recalls(champions: ChampionStore, probabilities: Any) -> dict[str, float]:  # noqa: ANN401 - a head's own method
+def _recalls(champions: ChampionStore, probabilities: Any) -> dict[str, float]:  # noqa: ANN401 - a head's of_class method
     store = champions.store
     rows = [row for row in store.manifests.read(champions.dataset) if champions.names.index(row.image) % 2]
     features = store.features(champions.backbone.fingerprint, champions.backbone.width).read([r.image for r in rows])
-    predicted = [CLASSES[place] for place in probabilities(features).argmax(axis=1)]
+    predicted = [CLASSES[column] for column in probabilities(features).argmax(axis=1)]
     hits = {
         label: [guess == label for guess, row in zip(predicted, rows, strict=True) if row.label == label]
         for label in CLASSES
     }
-    return {label: sum(own) / len(own) for label, own in hits.items()}
+    return {label: sum(of_class) / len(of_class) for label, of_class in hits.items()}
 
 
 @pytest.mark.parametrize("reason", ["features", "bound", "off"])

@@ -125,8 +125,8 @@ def test_a_quiet_day_ends_the_drift_and_a_first_day_says_nothing(
     prefect_records().on_day(_report(model, "2026-11-30"))
     wait_until(lambda: read_drift(model, "") is None, 60, "the event of the quiet day")
     with SyncPrefectClient(prefect_server.api_url) as client:
-        wanted = {"resource": {"id": [f"pedigree.service.{model}"]}}
-        events = json.loads(client.request("POST", "/events/filter", json={"filter": wanted}).text)["events"]
+        resource = {"resource": {"id": [f"pedigree.service.{model}"]}}
+        events = json.loads(client.request("POST", "/events/filter", json={"filter": resource}).text)["events"]
     assert [event["payload"]["day"] for event in events] == ["2026-11-30", "2026-11-28"]
 
 

@@ -29,7 +29,7 @@ def parse_consent(words: Iterable[str]) -> Consent:
     Raises:
         ServiceProblemError: It says another word.
     """
-    said = [word.strip().lower() for word in words if word.strip()]
-    if not set(said) <= _WORDS.keys():
+    answers = [word.strip().lower() for word in words if word.strip()]
+    if not set(answers) <= _WORDS.keys():
         raise ServiceProblemError(ProblemKind.MALFORMED, "consent is neither yes nor no.")
-    return Consent.GIVEN if said and all(map(_WORDS.__getitem__, said)) else Consent.NONE
+    return Consent.GIVEN if answers and all(map(_WORDS.__getitem__, answers)) else Consent.NONE

@@ -173,8 +173,8 @@ def _render(
 @cache
 def _static() -> Mapping[str, _File]:
     """Read the files that the page loads, by name."""
-    found = {path.name: path.read_bytes() for path in (_HERE / "static").iterdir()} | {"style.css": read_style()}
-    return {name: _File(data, _TYPES[Path(name).suffix], _address(name, data)) for name, data in found.items()}
+    files = {path.name: path.read_bytes() for path in (_HERE / "static").iterdir()} | {"style.css": read_style()}
+    return {name: _File(data, _TYPES[Path(name).suffix], _address(name, data)) for name, data in files.items()}
 
 
 def _address(name: str, data: bytes) -> str:

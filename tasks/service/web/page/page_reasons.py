@@ -60,14 +60,14 @@ def show_reasons(answer: Answer) -> Reasons | None:
 
 def _describe_class(facts: Mapping[str, Any]) -> str:
     """Say how much the model has seen of a class, and how well it recognises it."""
-    told = f"The model learned {facts['label']} from {_count(facts['training_images'], 'training image')}"
+    sentence = f"The model learned {facts['label']} from {_count(facts['training_images'], 'training image')}"
     if facts["recall"] is None:
-        return f"{told}, and was never tested on it."
+        return f"{sentence}, and was never tested on it."
     tested = _count(facts["test_images"], "test image")
-    told = f"{told}, and recognised {_share(facts['recall'])} of {tested}."
+    sentence = f"{sentence}, and recognised {_share(facts['recall'])} of {tested}."
     if not facts["worst_slice"] or facts["worst_recall"] == 1:
-        return told
-    return f"{told} It does worst with {facts['worst_slice']}: {_share(facts['worst_recall'])}."
+        return sentence
+    return f"{sentence} It does worst with {facts['worst_slice']}: {_share(facts['worst_recall'])}."
 
 
 def _count(number: int, name: str) -> str:

@@ -96,15 +96,15 @@ def show_answer(answer: Answer, picture: str = "") -> ShownAnswer:
     ranked = sorted((answer.probabilities or {}).items(), key=lambda item: -item[1])
     bars = [Bar(label, write_percent(probability), round(100 * probability, 1)) for label, probability in ranked]
     # One class alone is not worth folding up.
-    seen = _SEEN if len(bars) > _SEEN + 1 else len(bars)
+    visible_bars = _SEEN if len(bars) > _SEEN + 1 else len(bars)
     return ShownAnswer(
         answer.id,
         answer.sure,
         headline,
         explanation,
         sentence,
-        bars[:seen],
-        bars[seen:],
+        bars[:visible_bars],
+        bars[visible_bars:],
         round(answer.elapsed_ms),
         show_reasons(answer),
         answer.label or "",
@@ -115,8 +115,8 @@ def show_answer(answer: Answer, picture: str = "") -> ShownAnswer:
 def _describe(answer: Answer) -> tuple[str, str, str]:
     """Return headline, explanation, and both as one sentence."""
     if answer.problem or answer.label is None or answer.probability is None:
-        told = describe_problem(answer.problem) if answer.problem else "No answer."
-        return "No answer", told, told
+        text = describe_problem(answer.problem) if answer.problem else "No answer."
+        return "No answer", text, text
     percent = write_percent(answer.probability)
     if answer.sure:
         return (
@@ -154,11 +154,11 @@ def describe_problem(problem: ServiceProblem, again: str = "") -> str:
     """
     if problem.kind in _PLAIN:
         return _PLAIN[problem.kind]
-    told = f"{problem.kind.title}. {_capital(problem.detail)}"
+    text = f"{problem.kind.title}. {_capital(problem.detail)}"
     if problem.retry_after is None:
-        return told
+        return text
     seconds = "1 second" if problem.retry_after == 1 else f"{problem.retry_after} seconds"
-    return f"{told} Try again in {seconds}{f': {again}' if again else '.'}"
+    return f"{text} Try again in {seconds}{f': {again}' if again else '.'}"
 
 
 def name_model(model: ModelIdentity) -> str:

@@ -48,8 +48,8 @@ def test_the_gate_asks_only_where_there_is_a_champion() -> None:
     assert apply_gate_rules(first, gate).promoted
     second = GateInputs(measured([0], [0, 1], 150), None, DRIFT, SERVED)
     assert apply_gate_rules(second, gate).outcome == "needs-approval"
-    known = GateInputs(measured([0], [0, 1], 150), None, DRIFT, SERVED, live=_LIVE)
-    assert apply_gate_rules(known, gate).promoted
+    inputs = GateInputs(measured([0], [0, 1], 150), None, DRIFT, SERVED, live=_LIVE)
+    assert apply_gate_rules(inputs, gate).promoted
 
 
 @pytest.mark.parametrize("rule", ["live disagreement at least 0.1", "live disagreement at most 2"])

@@ -37,10 +37,10 @@ def saved(picture: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
 
 def described(data: bytes) -> tuple[Description, Description]:
     """Describe a file in both ways."""
-    whole, brightness = describe_image(data, LIMITS), describe_brightness(data, LIMITS)
-    assert isinstance(whole, Description)
+    colours, brightness = describe_image(data, LIMITS), describe_brightness(data, LIMITS)
+    assert isinstance(colours, Description)
     assert isinstance(brightness, Description)
-    return whole, brightness
+    return colours, brightness
 
 
 @pytest.mark.parametrize("size", [(500, 375), (90, 200), (1900, 300)])
@@ -48,24 +48,24 @@ def described(data: bytes) -> tuple[Description, Description]:
 def test_brightness_measures_what_colours_measure(size: tuple[int, int], options: dict[str, object]) -> None:
     """At any scale, hash and light come out as of the whole picture, but for what saving it once more changes too."""
     data = saved(photograph(*size), "JPEG", **options)
-    whole, brightness = described(data)
+    colours, brightness = described(data)
     assert read_brightness(data, LIMITS)
     assert (brightness.width, brightness.height, brightness.format) == (*size, "JPEG")
-    differing = np.frombuffer(whole.phash, np.uint8) ^ np.frombuffer(brightness.phash, np.uint8)
+    differing = np.frombuffer(colours.phash, np.uint8) ^ np.frombuffer(brightness.phash, np.uint8)
     assert np.bitwise_count(differing).sum() <= MOST_BITS
-    assert brightness.measures.brightness == pytest.approx(whole.measures.brightness, abs=0.01)
-    assert brightness.measures.contrast == pytest.approx(whole.measures.contrast, abs=0.01)
-    assert brightness.measures.tone == pytest.approx(whole.measures.tone, abs=0.02)
-    assert len(brightness.parts) == len(whole.parts)
+    assert brightness.measures.brightness == pytest.approx(colours.measures.brightness, abs=0.01)
+    assert brightness.measures.contrast == pytest.approx(colours.measures.contrast, abs=0.01)
+    assert brightness.measures.tone == pytest.approx(colours.measures.tone, abs=0.02)
+    assert len(brightness.parts) == len(colours.parts)
 
 
 def test_a_turned_photograph_is_measured_upright() -> None:
     """What a camera held upright wrote lying is as high as wide, and hashed upright."""
     exif = Image.Exif()
     exif[0x0112] = ROTATED
-    whole, brightness = described(saved(photograph(), exif=exif))
-    assert (brightness.width, brightness.height) == (whole.width, whole.height) == (375, 500)
-    differing = np.frombuffer(whole.phash, np.uint8) ^ np.frombuffer(brightness.phash, np.uint8)
+    colours, brightness = described(saved(photograph(), exif=exif))
+    assert (brightness.width, brightness.height) == (colours.width, colours.height) == (375, 500)
+    differing = np.frombuffer(colours.phash, np.uint8) ^ np.frombuffer(brightness.phash, np.uint8)
     assert np.bitwise_count(differing).sum() <= MOST_BITS
 
 
@@ -78,8 +78,8 @@ def test_what_has_other_colours_is_decoded_as_a_whole() -> None:
     files = [saved(photograph(), icc_profile=profile) for profile in profiles]
     for data in [*files, saved(grey), saved(four), saved(photograph(), "PNG")]:
         assert read_brightness(data, LIMITS) is None
-        whole, brightness = described(data)
-        assert brightness == whole
+        colours, brightness = described(data)
+        assert brightness == colours
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -89,10 +89,10 @@ def test_damage_is_found_as_in_colours(size: tuple[int, int], progressive: bool)
     data, rejected = saved(photograph(*size), progressive=progressive), 0
     for end in np.linspace(1, len(data) - 1, 40, dtype=int).tolist():
         for cut in (data[:end], data[:end] + b"\xff\xd9"):
-            whole, brightness = describe_image(cut, LIMITS), describe_brightness(cut, LIMITS)
-            assert isinstance(whole, Rejection) == isinstance(brightness, Rejection)
-            if isinstance(whole, Rejection):
-                assert brightness == whole
+            colours, brightness = describe_image(cut, LIMITS), describe_brightness(cut, LIMITS)
+            assert isinstance(colours, Rejection) == isinstance(brightness, Rejection)
+            if isinstance(colours, Rejection):
+                assert brightness == colours
                 rejected += 1
     assert rejected >= 40
 
@@ -122,7 +122,7 @@ def test_a_hostile_file_is_rejected_as_in_colours(kind: str) -> None:
 @pytest.mark.parametrize("kind", GOOD)
 def test_an_odd_file_is_taken_as_in_colours(kind: str) -> None:
     """Whatever is taken when it is decoded as a whole is taken, as a picture of the same size and format."""
-    whole, brightness = (describe(GOOD[kind](), pictures.LIMITS) for describe in (describe_image, describe_brightness))
-    assert isinstance(whole, Description)
+    colour, brightness = (describe(GOOD[kind](), pictures.LIMITS) for describe in (describe_image, describe_brightness))
+    assert isinstance(colour, Description)
     assert isinstance(brightness, Description)
-    assert (brightness.width, brightness.height, brightness.format) == (whole.width, whole.height, whole.format)
+    assert (brightness.width, brightness.height, brightness.format) == (colour.width, colour.height, colour.format)

@@ -20,7 +20,7 @@ _CLASSES = ("corgi", "poodle")
 
 
 def _rows(number: int) -> list[Row]:
-    return [Row(f"{place:064x}", "corgi", Split.TEST, (), f"corgi/{place:06}.jpg") for place in range(number)]
+    return [Row(f"{position:064x}", "corgi", Split.TEST, (), f"corgi/{position:06}.jpg") for position in range(number)]
 
 
 def _answers(*corgis: float) -> Predictions:

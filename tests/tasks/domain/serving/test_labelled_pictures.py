@@ -36,10 +36,10 @@ def test_a_former_label_stays_until_it_is_replaced() -> None:
     label = {image: InboxLabel(f"{image}.jpg", name, ()) for image, name in ((A, "pug"), (B, "boxer"), (C, "corgi"))}
     other = InboxLabel(f"{A}.jpg", "boxer", ())
     came_in = {A: [other], B: [label[B]], D: [InboxLabel(f"{D}.jpg", "pug", ())]}
-    kept = merge_labels(came_in, label)
-    assert (kept.added, kept.replaced, kept.standing) == ((C,), (), (B,))
-    assert kept.contradicting == {A: ("boxer", "pug")}
-    assert set(kept.labels) == {other, label[B], label[C], *came_in[D]}
+    merged = merge_labels(came_in, label)
+    assert (merged.added, merged.replaced, merged.standing) == ((C,), (), (B,))
+    assert merged.contradicting == {A: ("boxer", "pug")}
+    assert set(merged.labels) == {other, label[B], label[C], *came_in[D]}
     replaced = merge_labels(came_in, label, replace=True)
     assert (replaced.added, replaced.replaced, replaced.contradicting) == ((C,), (A,), {})
     assert set(replaced.labels) == {*label.values(), *came_in[D]}
@@ -47,7 +47,7 @@ def test_a_former_label_stays_until_it_is_replaced() -> None:
 
 def test_two_labels_that_came_in_at_once_are_settled_by_replacing() -> None:
     """Where two people accepted one picture at once under two labels, both stay until a third call replaces them."""
-    both = [InboxLabel(f"{A}.jpg", name, ()) for name in ("boxer", "pug")]
-    assert merge_labels({A: both}, {A: both[1]}).contradicting == {A: ("boxer and pug", "pug")}
-    assert set(merge_labels({A: both}, {A: both[1]}).labels) == set(both)
-    assert merge_labels({A: both}, {A: both[1]}, replace=True).labels == (both[1],)
+    labels = [InboxLabel(f"{A}.jpg", name, ()) for name in ("boxer", "pug")]
+    assert merge_labels({A: labels}, {A: labels[1]}).contradicting == {A: ("boxer and pug", "pug")}
+    assert set(merge_labels({A: labels}, {A: labels[1]}).labels) == set(labels)
+    assert merge_labels({A: labels}, {A: labels[1]}, replace=True).labels == (labels[1],)

@@ -20,8 +20,8 @@ _CLASSES = ("boxer", "poodle", "pug")
 
 
 def _training(features: np.ndarray, labels: list[str] | None = None) -> TrainingImages:
-    names = [f"{place * 7919 % 10007:05}" for place in range(len(features))]
-    labels = labels or [_CLASSES[place % len(_CLASSES)] for place in range(len(features))]
+    names = [f"{row * 7919 % 10007:05}" for row in range(len(features))]
+    labels = labels or [_CLASSES[row % len(_CLASSES)] for row in range(len(features))]
     return sort_training_images(names, [f"{name}.jpg" for name in names], labels, features)
 
 
@@ -102,9 +102,7 @@ def test_few_pictures_like_the_test_images_are_called_unusual(tests: int, seed: 
     """Of n + 1 pictures alike, at most a share a has a figure of 1 - a or more when each is compared with the rest."""
     # Rounded, so that ties occur.
     likeness = np.random.default_rng(seed).beta(8, 2, tests + 1).round(2)
-    figures = [
-        Rarity(np.sort(np.delete(likeness, place))).unusual(value) for place, value in enumerate(likeness.tolist())
-    ]
+    figures = [Rarity(np.sort(np.delete(likeness, row))).unusual(value) for row, value in enumerate(likeness.tolist())]
     for share in (0.01, 0.05, 0.2, 0.5):
         assert sum(figure >= 1 - share - 1e-12 for figure in figures) <= share * (tests + 1) + 1e-9
 

@@ -91,8 +91,8 @@ def test_the_fingerprint_tells_the_engine(on_tensorflow: Backbone, exported: Bac
 
 def test_an_export_has_the_same_bytes_each_time(backbone: Backbone) -> None:
     """Layers and weights alone decide the file, so that two runs and a reproduction give one fingerprint."""
-    again = random_backbone("mixed0", 75)
-    assert with_engine(again, "onnxruntime").to_bytes() == with_engine(backbone, "onnxruntime").to_bytes()
+    second = random_backbone("mixed0", 75)
+    assert with_engine(second, "onnxruntime").to_bytes() == with_engine(backbone, "onnxruntime").to_bytes()
 
 
 def test_precision_is_kept(backbone: Backbone) -> None:

@@ -48,10 +48,10 @@ def test_the_last_picture_counts(outcome: DecisionOutcome) -> None:
     page = draw_lineage(PLACE, REPORT, LINEAGE)
     assert b"9: promoted" in page
     later = replace(LINEAGE, decision=replace(PROMOTED, number=12, outcome=outcome, person=""))
-    again = draw_lineage(page, REPORT, later)
-    assert again == draw_lineage(PLACE, REPORT, later)
-    assert f"12: {outcome.replace('-', ' ')}".encode() in again
-    assert b"became champion" not in again
+    redrawn = draw_lineage(page, REPORT, later)
+    assert redrawn == draw_lineage(PLACE, REPORT, later)
+    assert f"12: {outcome.replace('-', ' ')}".encode() in redrawn
+    assert b"became champion" not in redrawn
     assert draw_lineage(b"<p></p>", REPORT, LINEAGE) == b"<p></p>"
 
 

@@ -90,10 +90,10 @@ def test_slow_false_and_vanishing_clients_are_let_go(served: Served, champions: 
     chunked = head("Content-Type: image/png", "Transfer-Encoding: chunked")
     assert b" 408 " in converse(client, chunked, b"5\r\nabcde\r\n")
     data = champions.files[0]
-    whole = head("Content-Type: image/png", f"Content-Length: {len(data)}")
+    request_head = head("Content-Type: image/png", f"Content-Length: {len(data)}")
     for _ in range(8):
-        converse(client, whole, data, close=True)
-        converse(client, whole, data[:50], close=True)
+        converse(client, request_head, data, close=True)
+        converse(client, request_head, data[:50], close=True)
     expected = champions.expected(champions.head(1))[data]
     wait_until(lambda: ask(client, data).status_code == 200, 10, "room for a good request", pause=0.05)
     assert ask(client, data).json()["probabilities"] == expected

@@ -80,8 +80,8 @@ def test_an_answer_names_its_model_and_the_rest_is_told_as_problems(
 def test_head_is_answered_wherever_get_is(client: httpx.Client) -> None:
     """Whoever asks for the head alone gets the status and the headers of the whole answer, and no body."""
     for path in ("/", "/live", "/ready", "/ping", "/version", "/metrics", "/openapi.json", "/v1/shadow", "/nowhere"):
-        whole, head = client.get(path), client.head(path)
-        assert (head.status_code, head.headers["content-type"]) == (whole.status_code, whole.headers["content-type"])
+        answer, head = client.get(path), client.head(path)
+        assert (head.status_code, head.headers["content-type"]) == (answer.status_code, answer.headers["content-type"])
         assert head.content == b""
     assert client.head("/v1/predict").status_code == 405
     assert client.post("/version").headers["allow"] == "GET, HEAD"

@@ -90,10 +90,10 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Make a world in which nothing has changed since the last run."""
     monkeypatch.setattr(ingest, "Decoder", NoTwoAlike)
-    made = World(tmp_path)
-    made.decide(made.run())
-    made.run()
-    return made
+    created = World(tmp_path)
+    created.decide(created.run())
+    created.run()
+    return created
 
 
 def test_a_run_with_nothing_new_takes_everything_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,17 +37,17 @@ def test_a_table_is_rebuilt_from_any_base(former: list[object], new: list[object
 @cache
 def version(first: int, last: int) -> tuple[str, list[Row]]:
     """Make a dataset version of these images, and its name."""
-    made = [
+    rows = [
         Row(f"{number:064x}", f"breed {number % 9}", list(Split)[number % 4], (("coat", "white"),) * (number % 2), "k")
         for number in range(first, last)
     ]
-    return dataset_hash(made), made
+    return dataset_hash(rows), rows
 
 
 def write(store: Path, first: int, last: int) -> str:
     """Write a version of these images, and return its folder."""
-    name, made = version(first, last)
-    Store(str(store)).manifests.write(name, made)
+    name, table = version(first, last)
+    Store(str(store)).manifests.write(name, table)
     return f"datasets/{name}"
 
 
@@ -61,10 +61,10 @@ def test_a_version_that_differs_little_is_written_as_changes(tmp_path: Path) -> 
     )
     assert max(file.stat().st_size for file in tmp_path.glob("datasets/*/changes.parquet")) < 20_000
     for first, last in ((0, 10_000), (50, 10_100), (100, 10_200)):
-        name, made = version(first, last)
-        assert Store(str(tmp_path)).manifests.read(name) == made
-        assert Store(str(tmp_path)).manifests.count(name) == (len(made), 9)
-        assert Store(str(tmp_path)).manifests.find_rows(name, [made[77].image], "") == [made[77]]
+        name, table = version(first, last)
+        assert Store(str(tmp_path)).manifests.read(name) == table
+        assert Store(str(tmp_path)).manifests.count(name) == (len(table), 9)
+        assert Store(str(tmp_path)).manifests.find_rows(name, [table[77].image], "") == [table[77]]
     assert set(Store(str(tmp_path)).manifests.versions()) == {folder.removeprefix("datasets/") for folder in folders}
 
 
@@ -101,9 +101,9 @@ def test_a_base_that_is_gone_is_named_and_never_taken_again(tmp_path: Path, dama
         (tmp_path / base / "manifest.parquet").write_bytes((tmp_path / other / "manifest.parquet").read_bytes())
     with pytest.raises(PedigreeError, match=f"{base}/manifest.parquet .*{problem}"):
         Store(str(tmp_path)).manifests.read(folder.removeprefix("datasets/"))
-    name, made = version(2, 10_002)
-    Store(str(tmp_path)).manifests.write(name, made, folder.removeprefix("datasets/"))
-    assert Store(str(tmp_path)).manifests.read(name) == made
+    name, table = version(2, 10_002)
+    Store(str(tmp_path)).manifests.write(name, table, folder.removeprefix("datasets/"))
+    assert Store(str(tmp_path)).manifests.read(name) == table
 
 
 def test_a_labelling_that_differs_little_is_written_as_changes(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_page_is_what_boto3_makes_of_it() -> None:
     answer = {"Contents": rows, "CommonPrefixes": folders, "IsTruncated": True, "NextContinuationToken": "x&y"}
     assert page == Page.of_answer(answer)
     assert page.objects().keys == ["p/a.jpg"]
-    assert [one.keys for one in page.split()] == [["p/"], ["p/a.jpg"]]
+    assert [part.keys for part in page.split()] == [["p/"], ["p/a.jpg"]]
 
 
 @pytest.mark.parametrize(

@@ -96,10 +96,10 @@ def test_a_day_is_bounded_without_near_duplicates_and_in_any_order(
 def test_a_flood_of_one_picture_takes_one_place() -> None:
     """Whoever sends a hundred copies of a picture, each with other bytes, leaves room for everybody else."""
     flood = [_candidate(number, like=5) for number in range(100)]
-    others = [_candidate(number) for number in range(200, 205)]
-    chosen = _choose([*flood, *others], 6)
+    candidates = [_candidate(number) for number in range(200, 205)]
+    chosen = _choose([*flood, *candidates], 6)
     assert len(chosen) == 6
-    assert {candidate.image for candidate in others} < {candidate.image for candidate in chosen}
+    assert {candidate.image for candidate in candidates} < {candidate.image for candidate in chosen}
 
 
 def test_the_chosen_ones_are_diverse() -> None:
