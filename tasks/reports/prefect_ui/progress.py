@@ -37,7 +37,7 @@ def show_progress(title: str, total: int, noun: str = "images", dashboard: str =
         return
     link = f" [Dask's dashboard]({dashboard})" if dashboard else ""
     with show_pace(title, total, noun) as bar:
-        update = _show_artifact(title, lambda: (100.0 * bar.done / total, f"{title}: {bar.pace()}.{link}"))
+        update = _show_artifact(title, lambda: (100.0 * bar.done / bar.total, f"{title}: {bar.pace()}.{link}"))
         updated = monotonic()
 
         def advance(more: int, seconds: Mapping[str, float] | None = None, /) -> None:
@@ -48,6 +48,8 @@ def show_progress(title: str, total: int, noun: str = "images", dashboard: str =
                 update()
 
         yield advance
+    # Work may end before its last item, as training does once it no longer improves.
+    bar.total = bar.done or total
     update()
 
 

@@ -26,3 +26,16 @@ def test_a_run_has_its_progress_as_an_artifact(prefect_server: PrefectServer) ->
     flow(name="work", persist_result=False)(_work)()
     artifact = Artifact.get("progress-two-things")
     assert getattr(artifact, "data", None) == 100
+
+
+def test_work_that_ends_early_is_done_all_the_same(prefect_server: PrefectServer) -> None:
+    """Training that no longer improves leaves no bar that stands still at a half for ever."""
+
+    def improve() -> None:
+        with show_progress("improve", 8, noun="steps") as advance:
+            advance(4)
+
+    assert prefect_server.api_url
+    flow(name="improve", persist_result=False)(improve)()
+    artifact = Artifact.get("progress-improve")
+    assert (getattr(artifact, "data", None), getattr(artifact, "description", None)) == (100, "improve: 4 of 4 steps.")
