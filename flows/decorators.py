@@ -64,7 +64,7 @@ def _limited() -> bool:
             return False
     if limit.active_slots >= limit.limit:
         get_run_logger().info(
-            "another retraining is running, or was killed a minute ago: this one waits until it has ended",
+            "another retraining is running: this one waits until it has ended, or a minute if it was killed",
             extra={"run_log": True},
         )
     return True

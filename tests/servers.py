@@ -152,7 +152,17 @@ def prefect_server(folder: Path) -> Iterator[PrefectServer]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with running(command, server.log, environment, folder):
         wait_until(lambda: answers(f"{server.api_url}/health"), 120, f"the Prefect server, see {server.log}")
+        _forget_prefect_server()
         yield server
+        _forget_prefect_server()
+
+
+def _forget_prefect_server() -> None:
+    """End the threads by which Prefect's client goes on asking the server that a process asked first."""
+    from prefect.concurrency.services import ConcurrencySlotAcquisitionWithLeaseService
+
+    # All such services are in one list, those that send events among them.
+    ConcurrencySlotAcquisitionWithLeaseService.drain_all(timeout=30, at_exit=False)
 
 
 @contextmanager

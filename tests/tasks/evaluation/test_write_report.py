@@ -57,7 +57,7 @@ def test_report_and_card_lie_in_the_run(tmp_path: Path, prefect_server: PrefectS
     assert (folder / "model-card.html").read_text().startswith("<!doctype html>")
     note = MlflowClient(settings.tracking.url).get_run(trained.run_id).data.tags["mlflow.note.content"]
     assert note.startswith("See the evaluation report (evaluation/report.html), ")
-    assert all(f"| {markdown(rule.rule)} | " in note for rule in verdict.rules)
+    assert all(f": {markdown(rule.rule)}" in note for rule in verdict.rules)
     for text in (note, page, (folder / "model-card.html").read_text()):
         assert "auto means mixed8: it is best." in text
     files = {file.path for file in MlflowClient(settings.tracking.url).list_artifacts(trained.run_id, "figures")}
