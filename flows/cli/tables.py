@@ -125,7 +125,10 @@ def render_demo(outcomes: Sequence[tuple[str, "Outcome"]], home: Path, service: 
 def _way_to_answers(program: str, home: Path, service: str) -> str:
     if service:
         return f"it does at {service}"
-    return f"{program} up, or without Prefect and MLflow\n    {program} serve --store {home / 'demo' / 'store'}"
+    from flows.demo import demo_settings
+
+    store, model = home / "demo" / "store", demo_settings(home / "demo").tracking.model
+    return f"{program} up, or without Prefect and MLflow\n    {program} serve --model {model} --store {store}"
 
 
 def render_links(links: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ def test_the_history_of_a_model_has_no_bare_threshold() -> None:
 
 def test_the_demo_ends_with_the_way_to_answers() -> None:
     """It names the service's address where that answers by the demo's champion, and else the command that starts it."""
-    command = f"pedigree serve --store {Path('/there/demo/store')}"
+    command = f"pedigree serve --model drawn-dogs --store {Path('/there/demo/store')}"
     assert command in " ".join(render(render_demo([], Path("/there"), "")).split())
     answering = render(render_demo([], Path("/there"), "http://127.0.0.1:8080"))
     assert "http://127.0.0.1:8080" in answering
