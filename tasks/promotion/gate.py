@@ -68,7 +68,7 @@ def check_rules(dataset: Dataset, settings: schema.Settings) -> RuleCheck:
 def _check_names(named: Sequence[Rule], rows: VersionRows, golden: Sequence[Row], store: Store) -> None:
     names = {"class": {*rows.labels(), *(row.label for row in golden)}, "slice": set[str](), "attribute": set[str]()}
     parts = chain([golden], (rows[start : start + _LOOKED_UP] for start in range(0, len(rows), _LOOKED_UP)))
-    # Slices are also of what was measured of each picture: all that exist are existing among the first thousands.
+    # Slices are also of what was measured of each picture: all that exist occur among the first thousands.
     while wrong := next(filter(None, (describe_unknown_name(rule, names) for rule in named)), ""):
         part = next(parts, None)
         if part is None:
